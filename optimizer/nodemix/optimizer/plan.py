@@ -1,0 +1,216 @@
+"""What the engine returns and what people are shown."""
+
+from dataclasses import dataclass, field
+
+from nodemix.optimizer.catalog.types import Offer
+from nodemix.optimizer.problem.types import FloatArray
+from nodemix.optimizer.snapshot import CapacityType, Note, WorkloadKey
+
+
+@dataclass(frozen=True, slots=True)
+class PackedNodes:
+    """``count`` equal nodes of one offer, each holding the same pods.
+
+    Args:
+        offer: index into the problem's offers.
+        pods: (row index, pods of that row on each node), ascending, no zeros.
+        count: at least 1.
+    """
+
+    offer: int
+    pods: tuple[tuple[int, int], ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Nodes that together hold every pod of a problem once."""
+
+    nodes: tuple[PackedNodes, ...]
+    cost_usd_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """When the search found a better packing, and by which stage."""
+
+    seconds: float
+    stage: str
+    cost_usd_per_hour: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """The engine's answer.
+
+    Args:
+        packing: the best packing found.
+        lower_bound_usd_per_hour: no packing of this problem is cheaper; certified, never a guess.
+        row_duals: marginal price of one more pod of each row, USD per hour, shape (rows,).
+        cap_duals: marginal saving of one more unit of each cap's limit, shape (caps,), >= 0.
+        alternatives: other packings worth showing, cheapest first, without ``packing``.
+        progress: how the incumbent fell over time.
+    """
+
+    packing: Packing
+    lower_bound_usd_per_hour: float
+    row_duals: FloatArray
+    cap_duals: FloatArray
+    alternatives: tuple[Packing, ...] = ()
+    progress: tuple[Milestone, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def gap(self) -> float:
+        """How far the cost can be above the optimum: (cost - bound) / cost, in [0, 1)."""
+        cost = self.packing.cost_usd_per_hour
+        return max(0.0, cost - self.lower_bound_usd_per_hour) / cost if cost > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNodes:
+    """``count`` equal nodes of the plan.
+
+    Args:
+        pods: (workload, pods of it on each node), sorted, no zeros.
+        price_usd_per_hour: of one node; None where the catalog does not know it.
+        kept_nodes: names of the nodes of today that stay as they are; empty for new nodes.
+    """
+
+    instance_type: str
+    zone: str
+    capacity_type: CapacityType
+    count: int
+    pods: tuple[tuple[WorkloadKey, int], ...]
+    price_usd_per_hour: float | None
+    kept_nodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChange:
+    """One row of the recommendation: a pool now and in the plan.
+
+    Args:
+        price_usd_per_hour: of one node; None where the catalog does not know it.
+        why: one sentence.
+    """
+
+    instance_type: str
+    zone: str
+    capacity_type: CapacityType
+    nodes_now: int
+    nodes_plan: int
+    price_usd_per_hour: float | None
+    why: str
+
+    @property
+    def delta_nodes(self) -> int:
+        """Nodes to add (positive) or to let go (negative)."""
+        return self.nodes_plan - self.nodes_now
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaceable:
+    """Pods that no allowed offer can hold."""
+
+    workload: WorkloadKey
+    pods: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadDemand:
+    """How many pods of a workload the plan holds, and why.
+
+    Args:
+        pods_now: pods that hold or wait for a place.
+        pods_planned: pods the plan has room for.
+        source: ``forecast``, ``requests``.
+    """
+
+    workload: WorkloadKey
+    pods_now: int
+    pods_planned: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """What can go wrong with the plan.
+
+    Args:
+        shortfall_probability: share of demand paths in which some pod finds no place within the
+            lead time; None without a forecast.
+        worst_pool_share: largest share of the plan's vCPUs in one (type, zone, spot) pool.
+        interruptions_per_day: expected spot nodes taken back a day, by the catalog's priors.
+    """
+
+    shortfall_probability: float | None
+    spot_share: float
+    worst_pool_share: float
+    interruptions_per_day: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What one more unit would cost by the duals of the relaxation.
+
+    Args:
+        usd_per_core_hour, usd_per_gib_hour, usd_per_gpu_hour: fitted to the rows' duals; None
+            where no row asks for it.
+        caps: (name of a binding cap, saving in USD per hour for one more unit of its limit).
+    """
+
+    usd_per_core_hour: float | None = None
+    usd_per_gib_hour: float | None = None
+    usd_per_gpu_hour: float | None = None
+    caps: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What is shown, stored in a NodeMixPlan and, only in Apply mode, carried out.
+
+    Args:
+        is_change: False where keeping today's nodes is best or the saving is too small.
+        nodes: the plan, every pod of the snapshot exactly once except ``unplaceable``.
+        current_usd_per_hour: of today's nodes whose price is known.
+        lower_bound_usd_per_hour: certified, kept nodes included.
+        reasons: plain sentences, most important first.
+        assumptions: what was taken for granted (spot by default, no history, ...).
+        notes: what was left out or degraded, with the remedy.
+    """
+
+    policy: str
+    made_at_s: float
+    is_change: bool
+    nodes: tuple[PlannedNodes, ...]
+    pools: tuple[PoolChange, ...]
+    current_usd_per_hour: float
+    plan_usd_per_hour: float
+    lower_bound_usd_per_hour: float
+    risk: Risk
+    prices: Prices = field(default_factory=Prices)
+    demand: tuple[WorkloadDemand, ...] = ()
+    unplaceable: tuple[Unplaceable, ...] = ()
+    reasons: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    forecast_model: str = ""
+    seconds: float = 0.0
+
+    @property
+    def saving_usd_per_hour(self) -> float:
+        """What the plan saves against today's nodes; negative when it costs more."""
+        return self.current_usd_per_hour - self.plan_usd_per_hour
+
+    @property
+    def gap(self) -> float:
+        """How far the plan can be above the optimum: (cost - bound) / cost, in [0, 1)."""
+        cost = self.plan_usd_per_hour
+        return max(0.0, cost - self.lower_bound_usd_per_hour) / cost if cost > 0 else 0.0
+
+
+def offer_label(offer: Offer) -> str:
+    """How an offer is written in tables and sentences."""
+    return f"{offer.instance.name} in {offer.zone} ({offer.capacity_type})"

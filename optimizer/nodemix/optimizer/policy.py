@@ -1,0 +1,139 @@
+"""What the owner of a cluster asks of a plan."""
+
+from dataclasses import dataclass, field
+
+from nodemix.optimizer.errors import ParameterError
+
+
+def _require_share(name: str, value: float) -> None:
+    if not 0.0 <= value <= 1.0:
+        raise ParameterError(f"{name} must lie in [0, 1], got {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLevel:
+    """How much shortage is acceptable.
+
+    Args:
+        shortfall_probability: accepted probability that some pod finds no place within the lead
+            time; 0.01 is the usual two-nines promise of a batch-and-web cluster.
+        under_cost_ratio: cost of lacking a unit of capacity over the cost of having one too many
+            (newsvendor); 19 asks for the .95 quantile.
+        lead_time_s: time from deciding to buy a node until pods run on it.
+    """
+
+    shortfall_probability: float = 0.01
+    under_cost_ratio: float = 19.0
+    lead_time_s: int = 600
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.shortfall_probability < 1.0:
+            raise ParameterError(
+                f"shortfall_probability must lie in (0, 1), got {self.shortfall_probability}"
+            )
+        if self.under_cost_ratio <= 0:
+            raise ParameterError(f"under_cost_ratio must be positive, got {self.under_cost_ratio}")
+
+    @property
+    def critical_ratio(self) -> float:
+        """The quantile of demand worth covering: c_u / (c_u + c_o)."""
+        return self.under_cost_ratio / (1.0 + self.under_cost_ratio)
+
+
+@dataclass(frozen=True, slots=True)
+class SpotRules:
+    """How much of the plan may be taken back by the provider. Shares are shares of vCPUs.
+
+    Args:
+        max_share: of the whole plan, on spot.
+        max_pool_share: of the whole plan, in one (type, zone, spot) pool; None for no limit.
+    """
+
+    max_share: float = 1.0
+    min_on_demand_share: float = 0.0
+    max_pool_share: float | None = None
+
+    def __post_init__(self) -> None:
+        _require_share("spot.max_share", self.max_share)
+        _require_share("spot.min_on_demand_share", self.min_on_demand_share)
+        if self.max_pool_share is not None:
+            _require_share("spot.max_pool_share", self.max_pool_share)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferFilter:
+    """Which offers may be bought. Empty tuples and None mean no limit.
+
+    Args:
+        max_vcpus: of a type without GPUs.
+    """
+
+    zones: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+    min_generation: int | None = None
+    max_vcpus: int | None = None
+    allow_metal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadSelector:
+    """Which pods the policy plans for. Empty selects everything.
+
+    Args:
+        match_labels: labels the pod must carry.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    match_labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """When a change is worth its trouble.
+
+    Args:
+        min_saving_share: smallest saving, as a share of the current cost, worth proposing.
+    """
+
+    min_saving_share: float = 0.02
+
+    def __post_init__(self) -> None:
+        _require_share("churn.min_saving_share", self.min_saving_share)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the owner of a cluster asks of a plan.
+
+    Args:
+        budget_usd_per_hour: the plan may not cost more; None for no limit.
+        min_nodes, max_nodes: of the whole plan; None for no limit.
+        search_s: seconds the search may take.
+    """
+
+    name: str = "default"
+    selector: WorkloadSelector = field(default_factory=WorkloadSelector)
+    service_level: ServiceLevel = field(default_factory=ServiceLevel)
+    spot: SpotRules = field(default_factory=SpotRules)
+    offers: OfferFilter = field(default_factory=OfferFilter)
+    churn: Churn = field(default_factory=Churn)
+    budget_usd_per_hour: float | None = None
+    min_nodes: int | None = None
+    max_nodes: int | None = None
+    search_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.budget_usd_per_hour is not None and self.budget_usd_per_hour <= 0:
+            raise ParameterError(
+                f"{self.name}: budget_usd_per_hour must be positive, got {self.budget_usd_per_hour}"
+            )
+        if (
+            self.min_nodes is not None
+            and self.max_nodes is not None
+            and self.min_nodes > self.max_nodes
+        ):
+            raise ParameterError(
+                f"{self.name}: min_nodes {self.min_nodes} is above max_nodes {self.max_nodes}"
+            )
