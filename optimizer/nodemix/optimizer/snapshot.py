@@ -90,7 +90,7 @@ class Taint:
 
 @dataclass(frozen=True, slots=True)
 class Toleration:
-    """A toleration; an empty key with Exists tolerates every taint, an empty effect every effect."""
+    """A toleration; an empty key with Exists tolerates all taints, an empty effect all effects."""
 
     key: str
     operator: str
