@@ -1,0 +1,92 @@
+"""What can go wrong between the API server, the outside world and a decision.
+
+::
+
+    OperatorError
+    +-- ClusterError              the cluster cannot be observed
+    |   +-- ConnectionFailedError   the API server cannot be reached or refuses us
+    |   +-- StaleViewError          the view is older than a decision may rest on
+    |   +-- QuantityError           a Kubernetes quantity cannot be parsed
+    |   +-- SnapshotFileError       a snapshot file cannot be used
+    +-- SourceError               something outside the cluster does not deliver
+    |   +-- PrometheusError
+    |   +-- MetricsServerError
+    |   +-- PriceSourceError
+    +-- PolicyError               a policy cannot be carried out
+        +-- PolicyConflictError     two policies claim the same pods
+        +-- EmptySelectionError     a policy selects nothing
+        +-- DecisionFailedError     the decision ended without a plan
+
+Every message names the object, the fact and the remedy.
+"""
+
+
+class OperatorError(Exception):
+    """Root of everything this package raises on purpose.
+
+    Args:
+        subject: the object the error is about.
+        fact: what was found.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, subject: str, fact: str, remedy: str) -> None:
+        super().__init__(f"{subject}: {fact}; {remedy}")
+        self.subject = subject
+        self.fact = fact
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type["OperatorError"], tuple[str, str, str]]:
+        return type(self), (self.subject, self.fact, self.remedy)
+
+
+class ClusterError(OperatorError):
+    """The cluster cannot be observed."""
+
+
+class ConnectionFailedError(ClusterError):
+    """The API server cannot be reached, or refuses us."""
+
+
+class StaleViewError(ClusterError):
+    """The view of the cluster is older than a decision may rest on; it heals by itself."""
+
+
+class QuantityError(ClusterError, ValueError):
+    """A Kubernetes quantity cannot be parsed."""
+
+
+class SnapshotFileError(ClusterError):
+    """A snapshot file cannot be used."""
+
+
+class SourceError(OperatorError):
+    """Something outside the cluster does not deliver; the last good answer may serve."""
+
+
+class PrometheusError(SourceError):
+    """Prometheus cannot be reached, refuses the query or answers nonsense."""
+
+
+class MetricsServerError(SourceError):
+    """The metrics.k8s.io API is absent or does not answer."""
+
+
+class PriceSourceError(SourceError):
+    """A price book cannot be read, or holds prices that cannot be used."""
+
+
+class PolicyError(OperatorError):
+    """A policy cannot be carried out as it stands."""
+
+
+class PolicyConflictError(PolicyError):
+    """Two policies claim the same pods."""
+
+
+class EmptySelectionError(PolicyError):
+    """A policy selects no workload."""
+
+
+class DecisionFailedError(PolicyError):
+    """A decision ended without a plan; the last good plan stays."""
