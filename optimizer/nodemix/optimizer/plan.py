@@ -72,7 +72,8 @@ class PlannedNodes:
     """``count`` equal nodes of the plan.
 
     Args:
-        pods: (workload, pods of it on each node), sorted, no zeros.
+        pods: (workload, pods of it on each node), sorted, no zeros; pods of the snapshot only.
+        headroom: (workload, places on each node for pods that are forecast), sorted, no zeros.
         price_usd_per_hour: of one node; None where the catalog does not know it.
         kept_nodes: names of the nodes of today that stay as they are; empty for new nodes.
     """
@@ -84,6 +85,7 @@ class PlannedNodes:
     pods: tuple[tuple[WorkloadKey, int], ...]
     price_usd_per_hour: float | None
     kept_nodes: tuple[str, ...] = ()
+    headroom: tuple[tuple[WorkloadKey, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

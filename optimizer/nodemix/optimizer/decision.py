@@ -1,0 +1,75 @@
+"""How many pods of each workload the plan must hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from nodemix.optimizer.problem.types import FloatArray, IntArray
+from nodemix.optimizer.snapshot import Pod, Snapshot, WorkloadKey
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PodPaths:
+    """Highest number of pods of each workload within the lead time, on joint paths.
+
+    Args:
+        workloads: shape (workloads,).
+        pods: whole pods, shape (draws, workloads).
+    """
+
+    workloads: tuple[WorkloadKey, ...]
+    pods: IntArray
+
+    def halves(self) -> tuple["PodPaths", "PodPaths"]:
+        """Paths to decide on and fresh ones to score on: the same law, no path in both."""
+        return (
+            PodPaths(self.workloads, self.pods[0::2]),
+            PodPaths(self.workloads, self.pods[1::2]),
+        )
+
+
+def pod_paths(
+    workloads: tuple[WorkloadKey, ...], highest: FloatArray, per_pod: FloatArray
+) -> PodPaths:
+    """Pods that cover the highest demand of each path in every indicator.
+
+    Args:
+        highest: demand, shape (draws, workloads, indicators).
+        per_pod: what one pod serves, shape (workloads, indicators); inf where the indicator says
+            nothing about the workload.
+    """
+    # The tolerance keeps 3.0000000001 pods from becoming four.
+    pods = np.ceil(highest / per_pod - 1e-9).max(axis=2)
+    return PodPaths(workloads, np.maximum(pods, 0).astype(np.int64))
+
+
+def planned_pods(paths: PodPaths, level: float) -> dict[WorkloadKey, int]:
+    """The ``level`` quantile of each workload's pods, as a number that was reached on a path."""
+    if paths.pods.shape[0] == 0:
+        return {}
+    quantiles = np.quantile(paths.pods, level, axis=0, method="higher")
+    return {key: int(pods) for key, pods in zip(paths.workloads, quantiles, strict=True)}
+
+
+def pods_by_workload(snapshot: Snapshot) -> dict[WorkloadKey, int]:
+    """Pods of each workload that hold or wait for a place and are not on their way out."""
+    counts: dict[WorkloadKey, int] = {}
+    for pod in snapshot.pods:
+        if needs_a_place(pod):
+            counts[pod.workload] = counts.get(pod.workload, 0) + 1
+    return counts
+
+
+def needs_a_place(pod: Pod) -> bool:
+    """Whether a plan must hold the pod."""
+    return not pod.is_terminating
+
+
+def never_below_now(
+    wanted: Mapping[WorkloadKey, int], now: Mapping[WorkloadKey, int]
+) -> dict[WorkloadKey, int]:
+    """The pods to hold: what is wanted, but at least what runs; unknown workloads are left out.
+
+    A plan never relies on pods going away: that is the workload's autoscaler's decision.
+    """
+    return {key: max(wanted.get(key, 0), pods) for key, pods in now.items()}

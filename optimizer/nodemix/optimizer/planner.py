@@ -1,0 +1,321 @@
+"""From an observed cluster and a forecast to a recommendation. No I/O."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from nodemix.forecasting.types import DemandForecast
+from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.deadline import Clock, Deadline
+from nodemix.optimizer.decision import (
+    PodPaths,
+    needs_a_place,
+    never_below_now,
+    planned_pods,
+    pod_paths,
+    pods_by_workload,
+)
+from nodemix.optimizer.explain import plan_risk, pool_changes, reasons, resource_prices
+from nodemix.optimizer.plan import PackedNodes, PlannedNodes, Recommendation, Result, WorkloadDemand
+from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.problem.build import BuiltProblem, build_problem
+from nodemix.optimizer.problem.types import FloatArray, Problem
+from nodemix.optimizer.risk.shortfall import shortfall_probability, spread_over_rows
+from nodemix.optimizer.snapshot import Node, Note, Pod, Snapshot, WorkloadKey
+
+# A plan that misses the policy's shortfall probability is made again at a higher quantile, at
+# most this often: each round costs a search, and the last one asks for the highest path.
+CAPACITY_ROUNDS = 3
+
+# Prices within this are the same price.
+TOLERANCE_USD_PER_HOUR = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    """A packing for one level of demand, and how often it falls short."""
+
+    built: BuiltProblem
+    result: Result
+    shortfall: float | None
+
+
+def decide(
+    snapshot: Snapshot,
+    forecast: DemandForecast | None,
+    policy: Policy,
+    catalog: Catalog,
+    rng: np.random.Generator,
+    clock: Clock,
+) -> Recommendation:
+    """The cheapest mix found that holds today's pods and the demand to expect, and why.
+
+    Args:
+        forecast: joint paths of demand; series are named like workloads
+            (``namespace/Kind/name``). None plans for the requests as they are.
+        catalog: every offer whose price is known; the policy's filter says which may be bought.
+        clock: seconds, monotonic; bounds the search together with ``policy.search_s``.
+
+    Raises:
+        EmptyCatalogError: no offer passes the policy's filter.
+        InfeasiblePlanError: the policy's caps leave no plan.
+    """
+    started_s = clock()
+    paths = _paths(snapshot, forecast, policy.service_level.lead_time_s)
+    deadline = Deadline.after(clock, policy.search_s)
+    candidate = _capacity_search(snapshot, paths, policy, catalog, deadline, rng)
+    recommendation = _recommend(snapshot, candidate, policy, catalog)
+    return replace(
+        recommendation,
+        demand=_demand(snapshot, candidate.built.problem, paths),
+        assumptions=(*candidate.built.assumptions, *_forecast_assumption(forecast)),
+        notes=(*recommendation.notes, *_forecast_notes(forecast)),
+        forecast_model=_models(forecast),
+        seconds=clock() - started_s,
+    )
+
+
+def _paths(snapshot: Snapshot, forecast: DemandForecast | None, lead_time_s: float) -> PodPaths:
+    """Highest pods within the lead time, for the forecast workloads that are in the cluster."""
+    if forecast is None:
+        return PodPaths((), np.zeros((0, 0), dtype=np.int64))
+    present = {str(key): key for key in pods_by_workload(snapshot)}
+    columns = [i for i, series in enumerate(forecast.series) if series in present]
+    keys = tuple(present[forecast.series[i]] for i in columns)
+    highest = forecast.maximum_within(lead_time_s)[:, columns]
+    return pod_paths(keys, highest, _per_pod(snapshot, keys, forecast.indicators))
+
+
+def _per_pod(
+    snapshot: Snapshot, keys: tuple[WorkloadKey, ...], indicators: tuple[str, ...]
+) -> FloatArray:
+    """What one pod of each workload serves of each indicator, shape (workloads, indicators).
+
+    A forecast of pods counts them; one of cores or memory is covered by what the pods request.
+    """
+    requests = {pod.workload: pod.template.requests for pod in snapshot.pods}
+    served = np.full((len(keys), len(indicators)), np.inf)
+    for column, indicator in enumerate(indicators):
+        for row, key in enumerate(keys):
+            amount = 1 if indicator == "pods" else requests[key].amount(indicator)
+            served[row, column] = amount or np.inf
+    return served
+
+
+def _capacity_search(
+    snapshot: Snapshot,
+    paths: PodPaths,
+    policy: Policy,
+    catalog: Catalog,
+    deadline: Deadline,
+    rng: np.random.Generator,
+) -> _Candidate:
+    """Plan at the newsvendor quantile; raise it while fresh paths fall short too often."""
+    decision_paths, fresh_paths = paths.halves()
+    accepted = policy.service_level.shortfall_probability
+    rounds = CAPACITY_ROUNDS if paths.workloads else 1
+    best: _Candidate | None = None
+    for round_ in range(rounds):
+        level = _level(policy.service_level.critical_ratio, round_)
+        pods = never_below_now(planned_pods(decision_paths, level), pods_by_workload(snapshot))
+        share = deadline.within(deadline.left_s / (rounds - round_))
+        candidate = _plan(snapshot, pods, fresh_paths, (policy, catalog), (share, rng))
+        if best is None or (candidate.shortfall or 0.0) < (best.shortfall or 0.0):
+            best = candidate
+        if best.shortfall is None or best.shortfall <= accepted or deadline.has_passed:
+            break
+    assert best is not None  # noqa: S101 - at least one round runs
+    return best
+
+
+def _level(critical_ratio: float, round_: int) -> float:
+    """The quantile of each round: the critical ratio, half-way to certainty, the highest path."""
+    return (critical_ratio, (1.0 + critical_ratio) / 2.0, 1.0)[round_]
+
+
+def _plan(
+    snapshot: Snapshot,
+    pods: Mapping[WorkloadKey, int],
+    fresh_paths: PodPaths,
+    terms: tuple[Policy, Catalog],
+    search: tuple[Deadline, np.random.Generator],
+) -> _Candidate:
+    """Build the problem for these pods, solve it, and score it on paths it has not seen."""
+    # The engine pulls in the solver and its compiled kernels; who only reads records need not.
+    from nodemix.optimizer.packing.solve import solve  # noqa: PLC0415
+
+    policy, catalog = terms
+    built = build_problem(snapshot, catalog, policy, pods)
+    result = solve(built.problem, *search)
+    shortfall = _shortfall(built.problem, result, fresh_paths) if fresh_paths.workloads else None
+    return _Candidate(built, result, shortfall)
+
+
+def _shortfall(problem: Problem, result: Result, paths: PodPaths) -> float:
+    columns = {key: column for column, key in enumerate(paths.workloads)}
+    by_row = tuple(columns.get(row.workload, -1) for row in problem.rows)
+    needed = spread_over_rows(problem, paths.pods, by_row)
+    return shortfall_probability(problem, result.packing, needed)
+
+
+def _recommend(
+    snapshot: Snapshot, candidate: _Candidate, policy: Policy, catalog: Catalog
+) -> Recommendation:
+    """Propose the packing, or today's nodes where a change is not worth its trouble."""
+    built, result = candidate.built, candidate.result
+    plan_usd_per_hour = result.packing.cost_usd_per_hour + built.kept_usd_per_hour
+    bound = result.lower_bound_usd_per_hour + built.kept_usd_per_hour
+    keep_now = _keeps_today(snapshot, built, plan_usd_per_hour, policy)
+    if keep_now:
+        nodes = nodes_of_today(snapshot, catalog)
+        cost = built.current_usd_per_hour
+        # Today's nodes may be roomier than the catalog says; a bound above their cost proves
+        # nothing about them, and only the cost of the untouched nodes remains certain.
+        bound = bound if bound <= cost + TOLERANCE_USD_PER_HOUR else built.kept_usd_per_hour
+    else:
+        nodes = (*_planned_nodes(snapshot, built, result), *built.kept)
+        cost = plan_usd_per_hour
+    draft = Recommendation(
+        policy=policy.name,
+        made_at_s=snapshot.taken_at_s,
+        is_change=not keep_now,
+        nodes=nodes,
+        pools=pool_changes(snapshot.nodes, nodes, catalog),
+        current_usd_per_hour=built.current_usd_per_hour,
+        plan_usd_per_hour=cost,
+        lower_bound_usd_per_hour=min(bound, cost),
+        risk=plan_risk(nodes, catalog, candidate.shortfall),
+        prices=resource_prices(built.problem, result),
+        unplaceable=built.unplaceable,
+        notes=(*built.notes, *_shortfall_note(candidate, policy)),
+    )
+    return replace(draft, reasons=reasons(draft))
+
+
+def _keeps_today(
+    snapshot: Snapshot, built: BuiltProblem, plan_usd_per_hour: float, policy: Policy
+) -> bool:
+    """Whether today's nodes hold all that the plan holds and the saving is too small."""
+    if _lacks_places(snapshot, built):
+        return False
+    saving = built.current_usd_per_hour - plan_usd_per_hour
+    return saving < max(
+        policy.churn.min_saving_share * built.current_usd_per_hour, TOLERANCE_USD_PER_HOUR
+    )
+
+
+def _lacks_places(snapshot: Snapshot, built: BuiltProblem) -> bool:
+    """Whether pods wait, stand on leaving nodes, or are forecast beyond those of today."""
+    refused = {entry.workload for entry in built.unplaceable}
+    leaving = {node.name for node in snapshot.nodes if node.is_leaving or not node.is_ready}
+    homeless = any(
+        pod.node_name is None or pod.node_name in leaving
+        for pod in snapshot.pods
+        if needs_a_place(pod) and pod.workload not in refused
+    )
+    kept = sum(group.count * pods for group in built.kept for _, pods in group.pods)
+    today = sum(needs_a_place(pod) for pod in snapshot.pods) - kept
+    today -= sum(entry.pods for entry in built.unplaceable)
+    return homeless or int(built.problem.demand.sum()) > today
+
+
+def nodes_of_today(snapshot: Snapshot, catalog: Catalog) -> tuple[PlannedNodes, ...]:
+    """Today's nodes with the pods they hold, as a plan that changes nothing."""
+    pods_on: defaultdict[str, list[Pod]] = defaultdict(list)
+    for pod in snapshot.pods:
+        if needs_a_place(pod) and pod.node_name is not None:
+            pods_on[pod.node_name].append(pod)
+    offers = catalog.by_key()
+    prices = {key: offer.price_usd_per_hour for key, offer in offers.items()}
+    return tuple(_node_as_it_is(node, pods_on[node.name], prices) for node in snapshot.nodes)
+
+
+def _node_as_it_is(
+    node: Node, pods: Iterable[Pod], prices: Mapping[tuple[object, ...], float]
+) -> PlannedNodes:
+    counts: dict[WorkloadKey, int] = {}
+    for pod in pods:
+        counts[pod.workload] = counts.get(pod.workload, 0) + 1
+    pool = (node.instance_type or "unknown", node.zone or "unknown", node.capacity_type)
+    return PlannedNodes(*pool, 1, tuple(sorted(counts.items())), prices.get(pool), (node.name,))
+
+
+def _planned_nodes(
+    snapshot: Snapshot, built: BuiltProblem, result: Result
+) -> tuple[PlannedNodes, ...]:
+    """The packing in the words of workloads: places for today's pods first, the rest headroom."""
+    left = pods_by_workload(snapshot)
+    for group in built.kept:
+        for key, pods in group.pods:
+            left[key] = left.get(key, 0) - pods * group.count
+    planned: list[PlannedNodes] = []
+    for packed in result.packing.nodes:
+        planned.extend(_deal_out(built.problem, packed, left))
+    return tuple(planned)
+
+
+def _deal_out(
+    problem: Problem, packed: PackedNodes, left: dict[WorkloadKey, int]
+) -> Iterable[PlannedNodes]:
+    """Split equal nodes by which of their places today's pods take; uses up ``left``."""
+    places: dict[WorkloadKey, int] = {}
+    for row, pods in packed.pods:
+        key = problem.rows[row].workload
+        places[key] = places.get(key, 0) + pods
+    offer = problem.offers[packed.offer]
+    groups: dict[tuple[tuple[WorkloadKey, int], ...], int] = {}
+    for _ in range(packed.count):
+        taken = {key: min(pods, max(0, left.get(key, 0))) for key, pods in places.items()}
+        for key, pods in taken.items():
+            left[key] = left.get(key, 0) - pods
+        used = tuple(sorted((key, pods) for key, pods in taken.items() if pods))
+        groups[used] = groups.get(used, 0) + 1
+    for used, count in groups.items():
+        held = dict(used)
+        spare = ((key, pods - held.get(key, 0)) for key, pods in places.items())
+        headroom = tuple(sorted((key, pods) for key, pods in spare if pods))
+        yield PlannedNodes(*offer.key, count, used, offer.price_usd_per_hour, headroom=headroom)
+
+
+def _demand(snapshot: Snapshot, problem: Problem, paths: PodPaths) -> tuple[WorkloadDemand, ...]:
+    """Pods now and planned of each workload."""
+    now = pods_by_workload(snapshot)
+    planned: dict[WorkloadKey, int] = {}
+    for row in problem.rows:
+        planned[row.workload] = planned.get(row.workload, 0) + row.pods
+    forecast = set(paths.workloads)
+    return tuple(
+        WorkloadDemand(
+            key, pods, max(pods, planned.get(key, 0)), "forecast" if key in forecast else "requests"
+        )
+        for key, pods in sorted(now.items())
+    )
+
+
+def _shortfall_note(candidate: _Candidate, policy: Policy) -> tuple[Note, ...]:
+    """Say so where even the highest quantile leaves the shortage above what is accepted."""
+    accepted = policy.service_level.shortfall_probability
+    if candidate.shortfall is None or candidate.shortfall <= accepted:
+        return ()
+    fact = f"shortfall probability {candidate.shortfall:.3f} is above the accepted {accepted}"
+    remedy = "raise objective.slo.shortfallProbability or let more history accumulate"
+    return (Note(f"NodeMixPolicy/{policy.name}", fact, remedy, "warning"),)
+
+
+def _forecast_assumption(forecast: DemandForecast | None) -> tuple[str, ...]:
+    if forecast is None:
+        return ("no demand history: planned for the pods and requests as they are",)
+    return ("pods never go below today's: scaling workloads down is their autoscaler's decision",)
+
+
+def _forecast_notes(forecast: DemandForecast | None) -> tuple[Note, ...]:
+    warnings = forecast.warnings if forecast else ()
+    return tuple(Note("demand forecast", warning, "", "warning") for warning in warnings)
+
+
+def _models(forecast: DemandForecast | None) -> str:
+    """Names of the models that speak, each once."""
+    if forecast is None:
+        return ""
+    return ", ".join(sorted({verdict.model for verdict in forecast.verdicts}))
