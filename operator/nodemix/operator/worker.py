@@ -1,0 +1,160 @@
+"""Decisions in a process of their own.
+
+Torch, numba and the solver take hundreds of megabytes and seconds of a core; neither the
+operator's event loop nor its liveness may feel that.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import TypeVar
+
+import numpy as np
+from nodemix.forecasting.errors import ForecastError
+from nodemix.forecasting.types import DemandForecast, DemandHistory, Horizon
+from nodemix.operator.errors import DecisionFailedError
+from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.plan import Recommendation
+from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecisionRequest:
+    """All that a decision depends on; it crosses a process border.
+
+    Args:
+        history: None plans for the requests as they are.
+        previous: the last good forecast, held and widened when the history is too old.
+        now_s: seconds since the epoch.
+        seed: of every random draw, so that the same input gives the same plan.
+    """
+
+    snapshot: Snapshot
+    policy: Policy
+    catalog: Catalog
+    history: DemandHistory | None
+    horizon: Horizon
+    now_s: float
+    previous: DemandForecast | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecisionOutcome:
+    """What came of a request.
+
+    Args:
+        forecast: what the plan was made for; None where it was made for the requests.
+        forecast_failure: why no fresh forecast could be made; empty if it could.
+    """
+
+    recommendation: Recommendation
+    forecast: DemandForecast | None = None
+    forecast_failure: str = ""
+
+
+T = TypeVar("T")
+
+
+def decide_in_worker(request: DecisionRequest) -> DecisionOutcome:
+    """Forecast and decide, in this process."""
+    from nodemix.optimizer.planner import decide  # noqa: PLC0415 - heavy, worker only
+
+    rng = np.random.default_rng(request.seed)
+    forecast, failure = _forecast(request, rng)
+    recommendation = decide(
+        request.snapshot, forecast, request.policy, request.catalog, rng, time.monotonic
+    )
+    return DecisionOutcome(recommendation, forecast, failure)
+
+
+def _forecast(
+    request: DecisionRequest, rng: np.random.Generator
+) -> tuple[DemandForecast | None, str]:
+    """A fresh forecast, else the previous one held and widened, else none; and why."""
+    from nodemix.forecasting.champion import forecast_demand  # noqa: PLC0415 - heavy, worker only
+    from nodemix.forecasting.clean import hold  # noqa: PLC0415 - heavy, worker only
+
+    if request.history is None:
+        return None, ""
+    try:
+        return forecast_demand(request.history, request.horizon, rng, request.now_s), ""
+    except ForecastError as err:
+        held = hold(request.previous, request.now_s) if request.previous is not None else None
+        return held, str(err)
+
+
+def warm_up() -> None:
+    """Compile the kernels before the first decision waits for them."""
+    from nodemix.optimizer.packing.solve import warm_up as compile_kernels  # noqa: PLC0415
+
+    compile_kernels()
+
+
+def worker_process() -> Executor:
+    """One fresh process; spawned, because forking a process with threads can deadlock."""
+    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+
+
+@dataclass(slots=True)
+class DecisionWorker:
+    """Runs one decision at a time in a process that is replaced when it breaks.
+
+    Args:
+        timeout_s: of one decision; past it the process is replaced.
+        start: makes the executor.
+    """
+
+    timeout_s: float = 120.0
+    start: Callable[[], Executor] = worker_process
+    _executor: Executor | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def warm_up(self) -> None:
+        """Start the process and compile its kernels."""
+        async with self._turn:
+            await self._run(warm_up)
+
+    async def decide(self, request: DecisionRequest) -> DecisionOutcome:
+        """Run one decision.
+
+        Raises:
+            DecisionFailedError: the process died or took too long; the next call gets a new one.
+            OptimizerError, ForecastError: as raised by the decision itself.
+        """
+        async with self._turn:
+            return await self._run(decide_in_worker, request)
+
+    async def _run(self, job: Callable[..., T], *args: object) -> T:
+        self._executor = self._executor or self.start()
+        running = asyncio.get_running_loop().run_in_executor(self._executor, job, *args)
+        try:
+            return await asyncio.wait_for(running, self.timeout_s)
+        except BrokenProcessPool as err:
+            self.stop()
+            raise DecisionFailedError(
+                "decision worker",
+                "its process died",
+                "the next decision starts a new one; check the memory limit of the pod",
+            ) from err
+        except TimeoutError as err:
+            self.stop()
+            raise DecisionFailedError(
+                "decision worker",
+                f"no decision within {self.timeout_s:.0f} s",
+                "lower spec.searchSeconds or give the pod more CPU",
+            ) from err
+
+    def stop(self) -> None:
+        """End the process without waiting for it."""
+        if isinstance(self._executor, ProcessPoolExecutor):
+            for process in list((self._executor._processes or {}).values()):  # noqa: SLF001
+                process.kill()
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor = None
