@@ -7,6 +7,7 @@ the own lease could have expired by our own clock.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -45,10 +46,9 @@ class Leadership:
     async def hold(self) -> None:
         """Try to get and keep the lease until cancelled."""
         while True:
-            try:
+            # Nothing to do on a failure: is_leader turns False by itself when the lease runs out.
+            with suppress(ConnectionFailedError):
                 await self.try_once()
-            except ConnectionFailedError:
-                pass  # is_leader turns False by itself when the lease runs out
             await asyncio.sleep(RENEW_S)
 
     async def try_once(self) -> bool:
