@@ -1,0 +1,283 @@
+"""The plan document: what a recommendation looks like outside of this process.
+
+Its JSON is what ``nodemix plan -o json`` prints; the text and HTML reports show the same document,
+so that nobody reads two different truths.
+"""
+
+import math
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from nodemix.optimizer.plan import (
+    PlannedNodes,
+    PoolChange,
+    Prices,
+    Recommendation,
+    Risk,
+    Unplaceable,
+    WorkloadDemand,
+)
+from nodemix.optimizer.snapshot import CapacityType, Note
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = "nodemix.dev/plan/v1"
+
+USD_DECIMALS = 6
+"""Money is given in whole micro-USD."""
+
+Usd = Annotated[float, Field(description="USD per hour, rounded to a micro-USD.")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    """A part of the document; unknown fields are an error, so that a typo is never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class NodesEntry(_Part):
+    """``count`` equal nodes of the plan."""
+
+    instance_type: str
+    zone: str
+    capacity_type: CapacityType
+    count: int = Field(ge=1)
+    pods: dict[str, int] = Field(
+        description="Pods of today on each of these nodes, by owner: '<namespace>/<Kind>/<name>'."
+    )
+    price_usd_per_hour: float | None = Field(
+        description="Of one node; null where the catalog does not know it."
+    )
+    kept_nodes: tuple[str, ...] = Field(
+        default=(), description="Names of nodes of today that stay as they are."
+    )
+    headroom: dict[str, int] = Field(
+        default_factory=dict,
+        description="Places on each of these nodes for pods that are forecast, by owner.",
+    )
+
+
+class PoolEntry(_Part):
+    """A pool (instance type, zone, market) now and in the plan."""
+
+    instance_type: str
+    zone: str
+    capacity_type: CapacityType
+    nodes_now: Count
+    nodes_plan: Count
+    price_usd_per_hour: float | None = Field(
+        description="Of one node; null where the catalog does not know it."
+    )
+    why: str
+
+
+class UnplaceableEntry(_Part):
+    """Pods that no allowed offer can hold."""
+
+    workload: str = Field(description="'<namespace>/<Kind>/<name>' of the owner.")
+    pods: int = Field(ge=1)
+    why: str
+
+
+class DemandEntry(_Part):
+    """How many pods of a workload the plan has room for."""
+
+    workload: str = Field(description="'<namespace>/<Kind>/<name>' of the owner.")
+    pods_now: Count
+    pods_planned: Count
+    source: str = Field(description="'forecast' or 'requests'.")
+
+
+class RiskEntry(_Part):
+    """What can go wrong with the plan."""
+
+    shortfall_probability: Share | None = Field(
+        description="Chance that a pod finds no place within the lead time; null without forecast."
+    )
+    spot_share: Share = Field(description="Share of the plan's vCPUs on spot.")
+    worst_pool_share: Share = Field(description="Largest share of vCPUs in one spot pool.")
+    interruptions_per_day: float = Field(ge=0.0)
+
+
+class CapPrice(_Part):
+    """A limit that binds, and what one more unit of it would save."""
+
+    name: str
+    saving_usd_per_hour: float
+
+
+class PricesEntry(_Part):
+    """What one more unit would cost, by the duals of the relaxation; null where nobody asks."""
+
+    usd_per_core_hour: float | None = None
+    usd_per_gib_hour: float | None = None
+    usd_per_gpu_hour: float | None = None
+    caps: tuple[CapPrice, ...] = ()
+
+
+class NoteEntry(_Part):
+    """Something the reader should know about one object."""
+
+    subject: str
+    fact: str
+    remedy: str = ""
+    severity: str = Field(default="info", description="'info', 'warning' or 'error'.")
+
+
+class PlanDocument(_Part):
+    """A recommendation, its proof and its reasons."""
+
+    schema_version: Literal["nodemix.dev/plan/v1"] = Field(
+        default="nodemix.dev/plan/v1", alias="schemaVersion"
+    )
+    policy: str
+    made_at: AwareDatetime
+    is_change: bool = Field(description="Whether acting on the plan is proposed.")
+    current_usd_per_hour: Usd
+    plan_usd_per_hour: Usd
+    saving_usd_per_hour: Usd
+    lower_bound_usd_per_hour: Usd = Field(
+        description="No plan for these pods is cheaper; certified, rounded down."
+    )
+    gap: float = Field(ge=0.0, le=1.0, description="(plan - lower bound) / plan.")
+    nodes: tuple[NodesEntry, ...]
+    unplaceable: tuple[UnplaceableEntry, ...] = ()
+    pools: tuple[PoolEntry, ...] = ()
+    risk: RiskEntry
+    prices: PricesEntry = PricesEntry()
+    demand: tuple[DemandEntry, ...] = ()
+    reasons: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    notes: tuple[NoteEntry, ...] = ()
+    forecast_model: str = Field(default="", description="Empty where nothing was forecast.")
+    search_seconds: float = Field(default=0.0, ge=0.0)
+
+    @property
+    def saving_share(self) -> float:
+        """The saving as a share of today's cost; 0 where nothing runs."""
+        now = self.current_usd_per_hour
+        return self.saving_usd_per_hour / now if now > 0 else 0.0
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """The document as JSON text, in the order of the schema."""
+        return self.model_dump_json(by_alias=True, indent=indent)
+
+
+def to_document(recommendation: Recommendation) -> PlanDocument:
+    """The document of ``recommendation``; nothing of it is left out."""
+    current = _usd(recommendation.current_usd_per_hour)
+    plan = _usd(recommendation.plan_usd_per_hour)
+    return PlanDocument(
+        policy=recommendation.policy,
+        made_at=datetime.fromtimestamp(recommendation.made_at_s, UTC),
+        is_change=recommendation.is_change,
+        current_usd_per_hour=current,
+        plan_usd_per_hour=plan,
+        saving_usd_per_hour=_usd(current - plan),
+        lower_bound_usd_per_hour=_usd_down(recommendation.lower_bound_usd_per_hour),
+        gap=round(recommendation.gap, USD_DECIMALS),
+        nodes=tuple(_nodes_entry(nodes) for nodes in recommendation.nodes),
+        unplaceable=tuple(_unplaceable_entry(entry) for entry in recommendation.unplaceable),
+        pools=tuple(_pool_entry(pool) for pool in recommendation.pools),
+        risk=_risk_entry(recommendation.risk),
+        prices=_prices_entry(recommendation.prices),
+        demand=tuple(_demand_entry(entry) for entry in recommendation.demand),
+        reasons=recommendation.reasons,
+        assumptions=recommendation.assumptions,
+        notes=tuple(_note_entry(note) for note in recommendation.notes),
+        forecast_model=recommendation.forecast_model,
+        search_seconds=round(recommendation.seconds, 3),
+    )
+
+
+def document_schema() -> dict[str, object]:
+    """JSON schema (2020-12) of the document as it is written."""
+    schema: dict[str, object] = PlanDocument.model_json_schema(by_alias=True, mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"https://{SCHEMA_VERSION}",
+        **schema,
+    }
+
+
+def _usd(amount: float) -> float:
+    return round(amount, USD_DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def _usd_down(amount: float) -> float:
+    """Rounded down: a bound that was rounded up would claim more than was proved."""
+    scale = 10.0**USD_DECIMALS
+    return math.floor(amount * scale + 1e-6) / scale
+
+
+def _known_usd(amount: float | None) -> float | None:
+    return None if amount is None else _usd(amount)
+
+
+def _nodes_entry(nodes: PlannedNodes) -> NodesEntry:
+    return NodesEntry(
+        instance_type=nodes.instance_type,
+        zone=nodes.zone,
+        capacity_type=nodes.capacity_type,
+        count=nodes.count,
+        pods={str(workload): pods for workload, pods in nodes.pods},
+        price_usd_per_hour=_known_usd(nodes.price_usd_per_hour),
+        kept_nodes=nodes.kept_nodes,
+        headroom={str(workload): pods for workload, pods in nodes.headroom},
+    )
+
+
+def _pool_entry(pool: PoolChange) -> PoolEntry:
+    return PoolEntry(
+        instance_type=pool.instance_type,
+        zone=pool.zone,
+        capacity_type=pool.capacity_type,
+        nodes_now=pool.nodes_now,
+        nodes_plan=pool.nodes_plan,
+        price_usd_per_hour=_known_usd(pool.price_usd_per_hour),
+        why=pool.why,
+    )
+
+
+def _unplaceable_entry(entry: Unplaceable) -> UnplaceableEntry:
+    return UnplaceableEntry(workload=str(entry.workload), pods=entry.pods, why=entry.why)
+
+
+def _demand_entry(entry: WorkloadDemand) -> DemandEntry:
+    return DemandEntry(
+        workload=str(entry.workload),
+        pods_now=entry.pods_now,
+        pods_planned=entry.pods_planned,
+        source=entry.source,
+    )
+
+
+def _risk_entry(risk: Risk) -> RiskEntry:
+    return RiskEntry(
+        shortfall_probability=risk.shortfall_probability,
+        spot_share=_share(risk.spot_share),
+        worst_pool_share=_share(risk.worst_pool_share),
+        interruptions_per_day=round(risk.interruptions_per_day, 4),
+    )
+
+
+def _share(value: float) -> float:
+    """``value`` with the rounding error of a sum of shares taken off."""
+    return min(1.0, round(value, 6))
+
+
+def _prices_entry(prices: Prices) -> PricesEntry:
+    caps = tuple(CapPrice(name=name, saving_usd_per_hour=_usd(usd)) for name, usd in prices.caps)
+    return PricesEntry(
+        usd_per_core_hour=_known_usd(prices.usd_per_core_hour),
+        usd_per_gib_hour=_known_usd(prices.usd_per_gib_hour),
+        usd_per_gpu_hour=_known_usd(prices.usd_per_gpu_hour),
+        caps=caps,
+    )
+
+
+def _note_entry(note: Note) -> NoteEntry:
+    return NoteEntry(
+        subject=note.subject, fact=note.fact, remedy=note.remedy, severity=note.severity
+    )

@@ -1,0 +1,58 @@
+"""The plan as one HTML file that needs no network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+from markupsafe import Markup
+from nodemix.operator.report.document import PlanDocument
+from nodemix.operator.report.text import (
+    CLOSING_LINE,
+    bound_line,
+    marginal_prices,
+    note_line,
+    risk_line,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An SVG element and what it shows, for people who do not see it.
+
+    Args:
+        svg: trusted markup, made by :mod:`nodemix.operator.report.pictures`.
+    """
+
+    caption: str
+    svg: str
+
+
+def render_html(document: PlanDocument, pictures: Sequence[Picture] = ()) -> str:
+    """``document`` and ``pictures`` as one page; everything but the pictures is escaped."""
+    return _template().render(
+        plan=document,
+        pictures=[(picture.caption, Markup(picture.svg)) for picture in pictures],  # noqa: S704
+        bound_line=bound_line(document),
+        risk_line=risk_line(document.risk),
+        marginal_prices=marginal_prices(document),
+        notes=[(note.severity, note_line(note)) for note in document.notes],
+        closing_line=CLOSING_LINE,
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("nodemix.operator.report"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["usd"] = _usd
+    return environment.get_template("report.html.j2")
+
+
+def _usd(amount: float | None, decimals: int = 4) -> str:
+    return "?" if amount is None else f"{amount:.{decimals}f}"

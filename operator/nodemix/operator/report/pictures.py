@@ -1,0 +1,190 @@
+"""Pictures of a plan, as SVG text that takes its text colour from the page.
+
+The same input gives the same bytes: no dates, fixed ids.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray
+from nodemix.operator.report.document import PlanDocument
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BAND_LEVELS = (0.05, 0.5, 0.95)
+HISTORY_SHOWN_S = 3 * 24 * 3600.0
+SECONDS_PER_HOUR = 3600.0
+
+INK = "#010203"
+"""Stands for the colour of the page's text; becomes ``currentColor`` in the SVG."""
+
+HISTORY_COLOR = "#7d8590"
+BAND_COLOR = "#2f81f7"
+PLAN_COLOR = "#2da44e"
+NOW_COLOR = "#cf5b46"
+BOUND_COLOR = "#9a6dd7"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DemandPanel:
+    """What one panel of the demand picture shows.
+
+    Args:
+        past_h: hours relative to the first forecast step, shape (past,), negative.
+        past: observed demand, shape (past,), NaN in gaps.
+        ahead_h: hours of the forecast steps, shape (ahead,).
+        band: demand at ``BAND_LEVELS``, shape (3, ahead).
+        planned: what the plan has room for; None where the plan does not say.
+    """
+
+    title: str
+    past_h: FloatArray
+    past: FloatArray
+    ahead_h: FloatArray
+    band: FloatArray
+    planned: int | None
+
+
+def demand_panels(
+    history: DemandHistory, forecast: DemandForecast, document: PlanDocument, workloads: int = 3
+) -> tuple[DemandPanel, ...]:
+    """The cluster's total pods, then the ``workloads`` largest by planned pods."""
+    planned = {entry.workload: entry.pods_planned for entry in document.demand}
+    leaves = [name for name in _leaves(history) if name in forecast.series]
+    if not leaves:
+        return ()
+    largest = sorted(leaves, key=lambda name: (-planned.get(name, 0), name))[:workloads]
+    total = sum(planned[name] for name in leaves if name in planned) if planned else None
+    panels = [_panel(f"all {len(leaves)} workloads", history, forecast, leaves, total)]
+    panels += [_panel(name, history, forecast, [name], planned.get(name)) for name in largest]
+    return tuple(panels)
+
+
+def demand_picture(panels: Sequence[DemandPanel]) -> str:
+    """History, forecast band and planned capacity of each panel, as SVG."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, only for pictures
+
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(5.0 * columns, 2.7 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis, panel in zip(axes, panels, strict=False):
+        _draw_panel(axis, panel)
+    for axis in axes[len(panels) :]:
+        axis.set_visible(False)
+    axes[0].legend(frameon=False, labelcolor=INK, fontsize=8, loc="upper left")
+    return to_svg(figure, salt="demand")
+
+
+def cost_picture(document: PlanDocument) -> str:
+    """Cost now, of the plan and of the lower bound as bars, as SVG."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, only for pictures
+
+    names = ["now", "plan", "lower bound"]
+    costs = [
+        document.current_usd_per_hour,
+        document.plan_usd_per_hour,
+        document.lower_bound_usd_per_hour,
+    ]
+    colors = [NOW_COLOR, PLAN_COLOR, BOUND_COLOR]
+    figure = Figure(figsize=(7.0, 1.7), layout="constrained")
+    axis = figure.subplots()
+    drawn = axis.barh(names, costs, color=colors, height=0.62)
+    axis.bar_label(drawn, [f"{c:.2f}" for c in costs], padding=4, color=INK, fontsize=9)
+    axis.invert_yaxis()
+    axis.margins(x=0.12)
+    axis.set_xlabel("USD per hour", color=INK, fontsize=9)
+    _quiet(axis)
+    return to_svg(figure, salt="cost")
+
+
+def to_svg(figure: "Figure", salt: str) -> str:
+    """``figure`` as an SVG element to put into a page; the same figure gives the same text."""
+    from matplotlib import rc_context  # noqa: PLC0415 - half a second, only for pictures
+
+    buffer = io.StringIO()
+    with rc_context({"svg.hashsalt": salt, "svg.fonttype": "none", "font.family": "sans-serif"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    element = text[text.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = re.sub(r'<g id="[^"]*"', "<g", element)  # ids would collide between two pictures
+    return element.replace(INK, "currentColor")
+
+
+def _leaves(history: DemandHistory) -> list[str]:
+    """Series that are nobody's parent: the workloads."""
+    inner = set(history.parents)
+    return [name for name in history.series if name not in inner]
+
+
+def _panel(
+    title: str,
+    history: DemandHistory,
+    forecast: DemandForecast,
+    names: Sequence[str],
+    planned: int | None,
+) -> DemandPanel:
+    rows = [history.series.index(name) for name in names]
+    drawn = [forecast.series.index(name) for name in names]
+    past = history.values[:, _pods_index(history.indicators), :][rows].sum(axis=0)
+    paths = forecast.samples[..., _pods_index(forecast.indicators)][:, drawn].sum(axis=1)
+    past_s = _grid_s(history.start_s - forecast.start_s, history.step_s, history.steps)
+    shown = past_s >= -HISTORY_SHOWN_S
+    ahead_s = _grid_s(0.0, forecast.step_s, forecast.steps)
+    return DemandPanel(
+        title=title,
+        past_h=past_s[shown] / SECONDS_PER_HOUR,
+        past=past[shown],
+        ahead_h=ahead_s / SECONDS_PER_HOUR,
+        band=np.quantile(paths.astype(np.float64), BAND_LEVELS, axis=0),
+        planned=planned,
+    )
+
+
+def _grid_s(start_s: float, step_s: float, steps: int) -> FloatArray:
+    return start_s + step_s * np.arange(steps, dtype=np.float64)
+
+
+def _pods_index(indicators: tuple[str, ...]) -> int:
+    return indicators.index("pods") if "pods" in indicators else 0
+
+
+def _draw_panel(axis: "Axes", panel: DemandPanel) -> None:
+    low, middle, high = panel.band
+    axis.plot(panel.past_h, panel.past, color=HISTORY_COLOR, linewidth=1.0, label="observed")
+    axis.fill_between(
+        panel.ahead_h, low, high, color=BAND_COLOR, alpha=0.3, linewidth=0, label="5 to 95 %"
+    )
+    axis.plot(panel.ahead_h, middle, color=BAND_COLOR, linewidth=1.5, label="median")
+    if panel.planned is not None:
+        axis.hlines(
+            panel.planned,
+            0.0,
+            max(panel.ahead_h[-1], 1.0),
+            color=PLAN_COLOR,
+            linewidth=2.0,
+            label=f"planned: {panel.planned}",
+        )
+    axis.set_title(panel.title, color=INK, fontsize=9, loc="left")
+    axis.set_ylim(bottom=0.0)
+    axis.margins(y=0.15)
+    axis.set_xlabel("hours from now", color=INK, fontsize=8)
+    axis.set_ylabel("pods", color=INK, fontsize=8)
+    _quiet(axis)
+
+
+def _quiet(axis: "Axes") -> None:
+    """Axes in the page's text colour, without a box."""
+    axis.tick_params(colors=INK, labelsize=8)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axis.spines[side].set_color(INK)
+        axis.spines[side].set_alpha(0.5)

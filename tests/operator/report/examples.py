@@ -1,0 +1,99 @@
+"""A small fixed recommendation whose every part is in use."""
+
+from nodemix.optimizer.plan import (
+    PlannedNodes,
+    PoolChange,
+    Prices,
+    Recommendation,
+    Risk,
+    Unplaceable,
+    WorkloadDemand,
+)
+from nodemix.optimizer.snapshot import CapacityType, Note, WorkloadKey
+
+CART = WorkloadKey("shop", "Deployment", "cart")
+TRAIN = WorkloadKey("ml", "Job", "train")
+MADE_AT_S = 1_795_000_000.0
+"""2026-11-18T11:06:40Z."""
+
+
+def a_recommendation() -> Recommendation:
+    """Two careless nodes become one cheap one; one job finds no place."""
+    return Recommendation(
+        policy="default",
+        made_at_s=MADE_AT_S,
+        is_change=True,
+        nodes=(
+            PlannedNodes(
+                "c7g.xlarge",
+                "us-east-1b",
+                CapacityType.SPOT,
+                2,
+                ((CART, 5),),
+                price_usd_per_hour=0.0600000004,
+                headroom=((CART, 1),),
+            ),
+            PlannedNodes(
+                "m5.large",
+                "us-east-1a",
+                CapacityType.ON_DEMAND,
+                1,
+                (),
+                price_usd_per_hour=None,
+                kept_nodes=("node-1",),
+            ),
+        ),
+        pools=(
+            PoolChange(
+                "m5.2xlarge",
+                "us-east-1a",
+                CapacityType.ON_DEMAND,
+                nodes_now=2,
+                nodes_plan=0,
+                price_usd_per_hour=0.384,
+                why="half empty: 31 % of its vCPUs are requested",
+            ),
+            PoolChange(
+                "c7g.xlarge",
+                "us-east-1b",
+                CapacityType.SPOT,
+                nodes_now=0,
+                nodes_plan=2,
+                price_usd_per_hour=0.06,
+                why="cheapest room for shop/Deployment/cart <1 of 5 pods a node>",
+            ),
+            PoolChange(
+                "m5.large",
+                "us-east-1a",
+                CapacityType.ON_DEMAND,
+                nodes_now=1,
+                nodes_plan=1,
+                price_usd_per_hour=None,
+                why="kept: its pods cannot be modelled",
+            ),
+        ),
+        current_usd_per_hour=0.768,
+        plan_usd_per_hour=0.12,
+        lower_bound_usd_per_hour=0.1187654399,
+        risk=Risk(
+            shortfall_probability=0.004,
+            spot_share=0.8,
+            worst_pool_share=0.8,
+            interruptions_per_day=0.1234567,
+        ),
+        prices=Prices(
+            usd_per_core_hour=0.0123,
+            usd_per_gib_hour=0.0011,
+            caps=(("budget.usdPerHour", 0.5),),
+        ),
+        demand=(WorkloadDemand(CART, pods_now=10, pods_planned=12, source="forecast"),),
+        unplaceable=(Unplaceable(TRAIN, 3, "asks for 16 GPUs, the largest offer has 8"),),
+        reasons=("spot c7g is 84 % cheaper than what runs now",),
+        assumptions=("workloads without a word on it may use spot",),
+        notes=(
+            Note("shop/Deployment/cart", "preferred node affinity is left out"),
+            Note("node-1", "no instance type label", "label it", severity="warning"),
+        ),
+        forecast_model="ets",
+        seconds=1.23456,
+    )

@@ -1,0 +1,116 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+from nodemix.operator.report.document import PlanDocument, document_schema, to_document
+from pydantic import ValidationError
+
+from tests.operator.report.examples import a_recommendation
+
+SCHEMA_FILE = Path("docs/reference/plan-document.schema.json")
+PAGE = Path("docs/reference/plan-document.md")
+
+
+def as_json() -> dict[str, object]:
+    document: dict[str, object] = json.loads(to_document(a_recommendation()).to_json())
+    return document
+
+
+def test_document_survives_a_round_trip_through_json() -> None:
+    document = to_document(a_recommendation())
+
+    assert PlanDocument.model_validate_json(document.to_json()) == document
+
+
+def test_document_names_its_schema_version() -> None:
+    assert as_json()["schemaVersion"] == "nodemix.dev/plan/v1"
+
+
+def test_document_of_another_version_is_refused() -> None:
+    with pytest.raises(ValidationError, match="schemaVersion"):
+        PlanDocument.model_validate(as_json() | {"schemaVersion": "nodemix.dev/plan/v9"})
+
+
+def test_unknown_fields_are_refused() -> None:
+    with pytest.raises(ValidationError, match="extra"):
+        PlanDocument.model_validate(as_json() | {"extra": 1})
+
+
+def test_nodes_say_what_each_of_them_holds() -> None:
+    assert as_json()["nodes"][0] == {  # type: ignore[index]  # JSON
+        "instance_type": "c7g.xlarge",
+        "zone": "us-east-1b",
+        "capacity_type": "spot",
+        "count": 2,
+        "pods": {"shop/Deployment/cart": 5},
+        "price_usd_per_hour": 0.06,
+        "kept_nodes": [],
+        "headroom": {"shop/Deployment/cart": 1},
+    }
+
+
+def test_an_unknown_price_is_null() -> None:
+    assert as_json()["nodes"][1]["price_usd_per_hour"] is None  # type: ignore[index]  # JSON
+
+
+def test_unplaceable_pods_are_named_with_the_reason() -> None:
+    assert as_json()["unplaceable"] == [
+        {"workload": "ml/Job/train", "pods": 3, "why": "asks for 16 GPUs, the largest offer has 8"}
+    ]
+
+
+def test_saving_is_now_minus_plan() -> None:
+    assert to_document(a_recommendation()).saving_usd_per_hour == 0.648
+    assert to_document(a_recommendation()).saving_share == pytest.approx(0.84375)
+
+
+def test_saving_share_of_an_empty_cluster_is_zero() -> None:
+    empty = replace(a_recommendation(), current_usd_per_hour=0.0)
+
+    assert to_document(empty).saving_share == 0.0
+
+
+def test_the_bound_is_never_rounded_up() -> None:
+    assert to_document(a_recommendation()).lower_bound_usd_per_hour == 0.118765
+
+
+def test_a_bound_of_whole_micro_dollars_stays_as_it_is() -> None:
+    exact = replace(a_recommendation(), lower_bound_usd_per_hour=0.1 + 0.2)
+
+    assert to_document(exact).lower_bound_usd_per_hour == 0.3
+
+
+def test_without_a_forecast_the_shortfall_is_null() -> None:
+    calm = a_recommendation()
+    calm = replace(calm, risk=replace(calm.risk, shortfall_probability=None))
+
+    assert to_document(calm).risk.shortfall_probability is None
+
+
+def test_time_is_written_in_utc() -> None:
+    assert as_json()["made_at"] == "2026-11-18T11:06:40Z"
+
+
+def test_document_obeys_its_schema() -> None:
+    jsonschema.validate(as_json(), document_schema())
+
+
+def test_schema_refuses_a_document_without_its_proof() -> None:
+    document = as_json()
+    del document["lower_bound_usd_per_hour"]
+
+    with pytest.raises(jsonschema.ValidationError, match="lower_bound_usd_per_hour"):
+        jsonschema.validate(document, document_schema())
+
+
+def test_committed_schema_is_the_generated_one() -> None:
+    assert json.loads(SCHEMA_FILE.read_text()) == document_schema()
+
+
+@pytest.mark.parametrize("field", sorted(PlanDocument.model_fields))
+def test_every_field_is_documented(field: str) -> None:
+    name = PlanDocument.model_fields[field].alias or field
+
+    assert f"`{name}`" in PAGE.read_text()

@@ -1,0 +1,107 @@
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from nodemix.forecasting.types import DemandForecast, DemandHistory
+from nodemix.operator.report.document import to_document
+from nodemix.operator.report.pictures import cost_picture, demand_panels, demand_picture
+
+from tests.operator.report.examples import MADE_AT_S, a_recommendation
+
+STEP_S = 900.0
+SERIES = ("cluster", "ml/Job/train", "shop/Deployment/cart")
+PARENTS = ("", "cluster", "cluster")
+
+
+def a_history(steps: int = 400) -> DemandHistory:
+    levels = np.array([13.0, 3.0, 10.0])
+    values = np.repeat(levels[:, None, None], steps, axis=2)
+    start_s = MADE_AT_S - steps * STEP_S
+    return DemandHistory(SERIES, ("pods",), start_s, STEP_S, values, PARENTS)
+
+
+def a_forecast(draws: int = 101, steps: int = 8) -> DemandForecast:
+    """Draw i asks for i pods of cart and 3 of train."""
+    samples = np.full((draws, 3, steps, 2), 3.0, dtype=np.float32)
+    samples[:, 2] = np.arange(draws)[:, None, None]
+    samples[..., 0] = 999.0  # an indicator that is not pods
+    return DemandForecast(SERIES, ("cpu_milli", "pods"), MADE_AT_S, STEP_S, samples)
+
+
+def panels() -> tuple:  # type: ignore[type-arg]  # panels are compared field by field
+    return demand_panels(a_history(), a_forecast(), to_document(a_recommendation()))
+
+
+def test_total_counts_each_workload_once_and_no_parent() -> None:
+    total = panels()[0]
+
+    assert total.title == "all 2 workloads"
+    assert total.past == pytest.approx(13.0)
+
+
+def test_band_of_the_total_is_taken_over_joint_paths() -> None:
+    total = panels()[0]
+
+    assert total.band[:, 0] == pytest.approx([5 + 3, 50 + 3, 95 + 3])
+    assert total.band.shape == (3, 8)
+
+
+def test_largest_planned_workload_comes_first() -> None:
+    assert [panel.title for panel in panels()[1:]] == ["shop/Deployment/cart", "ml/Job/train"]
+
+
+def test_planned_capacity_is_the_documents() -> None:
+    assert [panel.planned for panel in panels()] == [12, 12, None]
+
+
+def test_at_most_three_days_of_history_are_shown() -> None:
+    long = demand_panels(a_history(2000), a_forecast(), to_document(a_recommendation()))
+
+    assert long[0].past_h.min() == pytest.approx(-72.0)
+
+
+def test_time_is_relative_to_the_first_forecast_step() -> None:
+    cart = panels()[1]
+
+    assert cart.past_h.max() == pytest.approx(-0.25)
+    assert cart.ahead_h.min() == 0.0
+
+
+def test_without_a_common_series_there_is_no_picture() -> None:
+    other = DemandForecast(("x",), ("pods",), 0.0, STEP_S, np.zeros((1, 1, 1, 1), dtype=np.float32))
+
+    assert demand_panels(a_history(), other, to_document(a_recommendation())) == ()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [lambda: cost_picture(to_document(a_recommendation())), lambda: demand_picture(panels())],
+)
+class TestSvg:
+    def test_is_one_well_formed_svg_element(self, draw: object) -> None:
+        assert ET.fromstring(draw()).tag.endswith("svg")  # type: ignore[operator]  # noqa: S314 - ours
+
+    def test_is_the_same_text_every_time(self, draw: object) -> None:
+        assert draw() == draw()  # type: ignore[operator]
+
+    def test_takes_the_pages_text_colour(self, draw: object) -> None:
+        svg = draw()  # type: ignore[operator]
+
+        assert "currentColor" in svg
+        assert "#010203" not in svg
+
+
+def test_cost_picture_shows_the_three_costs() -> None:
+    svg = cost_picture(to_document(a_recommendation()))
+
+    for text in ("0.77", "0.12", "now", "plan", "lower bound"):
+        assert f">{text}<" in svg
+
+
+def test_a_gap_in_the_history_is_not_drawn_as_zero() -> None:
+    history = a_history()
+    history.values[:, :, 350] = np.nan
+
+    total = demand_panels(history, a_forecast(), to_document(a_recommendation()))[0]
+
+    assert np.isnan(total.past).sum() == 1

@@ -1,0 +1,66 @@
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from nodemix.operator.report.document import to_document
+from nodemix.operator.report.text import render_text
+from nodemix.optimizer.plan import PoolChange, Recommendation
+from nodemix.optimizer.snapshot import CapacityType
+from rich.console import Console
+
+from tests.operator.report.examples import a_recommendation
+
+GOLDENS = Path(__file__).parent / "goldens"
+
+
+def shown(recommendation: Recommendation | None = None, width: int = 120) -> str:
+    console = Console(file=StringIO(), width=width, color_system=None, legacy_windows=False)
+    render_text(to_document(recommendation or a_recommendation()), console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_text_is_the_golden_one(width: int) -> None:
+    assert shown(width=width) == (GOLDENS / f"plan-{width}.txt").read_text()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_line_is_wider_than_the_console(width: int) -> None:
+    assert max(len(line) for line in shown(width=width).splitlines()) <= width
+
+
+def test_last_line_says_that_nothing_was_changed() -> None:
+    assert shown().splitlines()[-1] == "dry-run: nothing was changed"
+
+
+def test_without_a_change_the_verdict_is_keep() -> None:
+    assert "Keep: now" in shown(replace(a_recommendation(), is_change=False))
+
+
+def test_without_a_forecast_the_shortfall_is_unknown() -> None:
+    calm = a_recommendation()
+    calm = replace(calm, risk=replace(calm.risk, shortfall_probability=None), forecast_model="")
+
+    assert "shortfall unknown without a forecast" in shown(calm)
+    assert "forecast by" not in shown(calm)
+
+
+def test_an_unchanged_pool_shows_no_change_of_cost() -> None:
+    pool = PoolChange("m5.large", "a", CapacityType.SPOT, 2, 2, 0.05, "kept")
+
+    assert " = " in shown(replace(a_recommendation(), pools=(pool,))).splitlines()[2]
+
+
+def test_brackets_in_names_are_text_and_not_markup() -> None:
+    pool = PoolChange("m5.large", "a", CapacityType.SPOT, 2, 2, 0.05, "[red]fits[/red]")
+
+    assert "[red]fits[/red]" in shown(replace(a_recommendation(), pools=(pool,)))
+
+
+def test_every_note_is_shown() -> None:
+    text = shown()
+
+    assert "[info] shop/Deployment/cart: preferred node affinity is left out" in text
+    assert "[warning] node-1: no instance type label; label it" in text
