@@ -1,0 +1,291 @@
+"""``NodeMixPolicy``: what the owner of a cluster asks for, and what nodemix found."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from nodemix.operator.api.conditions import Conditions, Moment
+from nodemix.operator.api.rules import ApiModel, Rule, StatusModel, field_rule, positive, share
+from nodemix.operator.api.values import (
+    Count,
+    DnsName,
+    HttpUrl,
+    Percent,
+    Probability,
+    Usd,
+    Word,
+)
+from pydantic import Field
+
+
+class Mode(StrEnum):
+    """Whether a plan is only shown or also carried out."""
+
+    RECOMMEND = "Recommend"
+    APPLY = "Apply"
+
+
+class Architecture(StrEnum):
+    """``kubernetes.io/arch`` of a node."""
+
+    AMD64 = "amd64"
+    ARM64 = "arm64"
+
+
+class Indicator(StrEnum):
+    """What is measured of a workload."""
+
+    PODS = "pods"
+    CPU_MILLI = "cpu_milli"
+    MEMORY_MIB = "memory_mib"
+
+
+class SelectorSpec(ApiModel):
+    """Which pods the policy plans for; empty selects every pod."""
+
+    namespaces: tuple[DnsName, ...] = Field(default=(), max_length=1000)
+    """Namespaces to plan for; empty means all."""
+    match_labels: dict[str, Annotated[str, Field(max_length=63)]] = Field(
+        default_factory=dict, max_length=64
+    )
+    """Labels that a pod must carry."""
+
+
+class ServiceLevelSpec(ApiModel):
+    """How much shortage is acceptable."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        field_rule(
+            "shortfall_probability",
+            "({0} > 0.0 && {0} < 1.0)",
+            lambda value: 0 < value < 1,
+            "shortfallProbability must lie strictly between 0 and 1; 0.01 is a good start",
+        ),
+        positive("under_cost_ratio", "19 asks for the 95 percent quantile of demand"),
+    )
+
+    shortfall_probability: float = 0.01
+    """Accepted probability that some pod finds no place within the lead time."""
+    under_cost_ratio: float = 19.0
+    """Cost of lacking a unit of capacity over the cost of having one too many."""
+    lead_time_seconds: int = Field(default=600, ge=1, le=86_400)
+    """Time from deciding to buy a node until pods run on it."""
+
+
+def _spot_and_on_demand_agree(spot: "SpotSpec") -> bool:
+    return spot.max_share is None or spot.max_share + spot.min_on_demand_share <= 1.000001
+
+
+class SpotSpec(ApiModel):
+    """How much of the plan the provider may take back. Shares are shares of vCPUs."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        share("max_share"),
+        share("min_on_demand_share"),
+        field_rule(
+            "max_pool_share",
+            "({0} > 0.0 && {0} <= 1.0)",
+            lambda value: 0 < value <= 1,
+            "maxPoolShare must lie in (0, 1]; leave it out for no limit",
+        ),
+        Rule(
+            "!has(self.maxShare) || self.maxShare + self.minOnDemandShare <= 1.000001",
+            "maxShare and minOnDemandShare contradict each other, their sum is above 1; "
+            "lower one of them, or leave maxShare out",
+            _spot_and_on_demand_agree,
+            "max_share",
+        ),
+    )
+
+    max_share: float | None = None
+    """Largest share of the plan on spot; absent means all that minOnDemandShare leaves."""
+    min_on_demand_share: float = 0.0
+    """Smallest share of the plan on demand."""
+    max_pool_share: float | None = None
+    """Largest share of the plan in one pool of instance type, zone and spot."""
+
+
+class BudgetSpec(ApiModel):
+    """What the plan may cost."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        positive("usd_per_hour", "leave objective.budget out for no limit"),
+    )
+
+    usd_per_hour: float
+    """Most that the nodes may cost, USD per hour."""
+
+
+class ChurnSpec(ApiModel):
+    """When a change is worth its trouble."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (share("min_saving_share"),)
+
+    min_saving_share: float = 0.02
+    """Smallest saving worth proposing, as a share of the current cost."""
+
+
+class ObjectiveSpec(ApiModel):
+    """What a good plan is."""
+
+    slo: ServiceLevelSpec = Field(default_factory=ServiceLevelSpec)
+    spot: SpotSpec = Field(default_factory=SpotSpec)
+    budget: BudgetSpec | None = None
+    churn: ChurnSpec = Field(default_factory=ChurnSpec)
+
+
+def _bounds_agree(limits: "LimitsSpec") -> bool:
+    if limits.min_nodes is None or limits.max_nodes is None:
+        return True
+    return limits.min_nodes <= limits.max_nodes
+
+
+class LimitsSpec(ApiModel):
+    """Bounds of the whole plan."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.minNodes) || !has(self.maxNodes) || self.minNodes <= self.maxNodes",
+            "minNodes is above maxNodes; raise maxNodes or lower minNodes",
+            _bounds_agree,
+            "min_nodes",
+        ),
+    )
+
+    min_nodes: int | None = Field(default=None, ge=0)
+    max_nodes: int | None = Field(default=None, ge=1)
+
+
+class OffersSpec(ApiModel):
+    """Which offers may be bought; what is empty or absent sets no limit."""
+
+    zones: tuple[Word, ...] = Field(default=(), max_length=100)
+    categories: tuple[Word, ...] = Field(default=(), max_length=100)
+    """Instance categories, e.g. c, m, r, g."""
+    families: tuple[Word, ...] = Field(default=(), max_length=500)
+    """Instance families, e.g. m7g."""
+    architectures: tuple[Architecture, ...] = Field(default=(), max_length=2)
+    min_generation: int | None = Field(default=None, ge=1)
+    max_vcpus: int | None = Field(default=None, ge=1)
+    """Largest instance without GPUs, in vCPUs."""
+    allow_metal: bool = False
+
+
+class QueryLabels(ApiModel):
+    """Which labels of a query's result name the workload."""
+
+    namespace: Word = "namespace"
+    name: Word = "workload"
+
+
+class QuerySpec(ApiModel):
+    """A PromQL query that replaces a default one."""
+
+    indicator: Indicator
+    """What the query measures; the unit is in the name."""
+    kind: Word = "Deployment"
+    """Kind of the workloads it measures."""
+    query: str = Field(min_length=1, max_length=4096)
+    """PromQL giving one series per workload."""
+    labels: QueryLabels = Field(default_factory=QueryLabels)
+
+
+def _quantiles_are_inside(quantiles: tuple[float, ...]) -> bool:
+    return all(0 < quantile < 1 for quantile in quantiles)
+
+
+class ForecastSpec(ApiModel):
+    """How demand is read and forecast."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        field_rule(
+            "quantiles",
+            "{}.all(q, q > 0.0 && q < 1.0)",
+            _quantiles_are_inside,
+            "each of quantiles must lie strictly between 0 and 1; write 0.95 for 95 percent",
+        ),
+        Rule(
+            "self.stepSeconds <= self.horizonSeconds",
+            "stepSeconds is above horizonSeconds; raise horizonSeconds to at least one step",
+            lambda forecast: forecast.step_seconds <= forecast.horizon_seconds,
+            "step_seconds",
+        ),
+        Rule(
+            "self.horizonSeconds <= self.lookbackSeconds",
+            "lookbackSeconds is below horizonSeconds; a forecast needs at least as much past",
+            lambda forecast: forecast.horizon_seconds <= forecast.lookback_seconds,
+            "lookback_seconds",
+        ),
+    )
+
+    horizon_seconds: int = Field(default=3600, ge=60, le=604_800)
+    """How far ahead demand is forecast."""
+    lookback_seconds: int = Field(default=1_209_600, ge=600, le=7_776_000)
+    """How much history is read; the default of two weeks shows weekly seasons."""
+    step_seconds: int = Field(default=300, ge=60, le=3600)
+    """Grid of the history and of the forecast."""
+    quantiles: tuple[float, ...] = Field(default=(0.05, 0.5, 0.95), min_length=1, max_length=20)
+    """Quantiles of the forecast that are reported."""
+    queries: tuple[QuerySpec, ...] = Field(default=(), max_length=30)
+    """PromQL that replaces the default queries of the same indicator and kind."""
+
+
+class PrometheusSpec(ApiModel):
+    """Where the demand history comes from."""
+
+    url: HttpUrl
+    """Root of the HTTP API, e.g. http://prometheus.monitoring:9090."""
+
+
+class CatalogRef(ApiModel):
+    """The PriceBook to buy from."""
+
+    name: DnsName
+
+
+class NodeMixPolicySpec(ApiModel):
+    """What the owner of a cluster asks for; ``{}`` is a complete policy."""
+
+    mode: Mode = Mode.RECOMMEND
+    """Recommend only shows plans; Apply also carries them out."""
+    selector: SelectorSpec = Field(default_factory=SelectorSpec)
+    objective: ObjectiveSpec = Field(default_factory=ObjectiveSpec)
+    limits: LimitsSpec = Field(default_factory=LimitsSpec)
+    offers: OffersSpec = Field(default_factory=OffersSpec)
+    forecast: ForecastSpec = Field(default_factory=ForecastSpec)
+    prometheus: PrometheusSpec | None = None
+    """Absent means the operator's own setting, or planning without a history."""
+    catalog_ref: CatalogRef | None = None
+    """Absent means the catalog that ships with nodemix."""
+    interval_seconds: int = Field(default=60, ge=5, le=86_400)
+    """Time between two decisions."""
+    search_seconds: int = Field(default=5, ge=1, le=600)
+    """Time that one search for a plan may take."""
+    paused: bool = False
+    """True stops decisions; the last plan stays."""
+
+
+class NodeMixPolicyStatus(StatusModel):
+    """What nodemix found; None means unknown or never decided."""
+
+    conditions: Conditions = Field(default=(), max_length=16)
+    observed_generation: Count | None = None
+    """Generation of the spec that this status speaks about."""
+    plan_name: DnsName | None = None
+    """The NodeMixPlan of the last changed decision."""
+    decided_at: Moment | None = None
+    nodes_now: Count | None = None
+    nodes_plan: Count | None = None
+    spot_percent: Percent | None = None
+    """Share of the plan's vCPUs on spot."""
+    usd_per_hour_now: Usd | None = None
+    usd_per_hour_plan: Usd | None = None
+    usd_per_hour_lower_bound: Usd | None = None
+    """No plan under this policy can cost less."""
+    saving_percent: Percent | None = None
+    gap_percent: Percent | None = None
+    """How far the plan can be above the optimum."""
+    shortfall_probability: Probability | None = None
+    """Absent without a forecast."""
+    forecast_model: str | None = Field(default=None, max_length=253)
+    unplaceable_pods: Count | None = None
+    """Pods that no allowed offer can hold."""

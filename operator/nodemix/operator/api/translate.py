@@ -1,0 +1,60 @@
+"""From the objects of the API to what the optimizer understands."""
+
+from nodemix.operator.api.policy import NodeMixPolicySpec, OffersSpec, SelectorSpec, SpotSpec
+from nodemix.optimizer.policy import (
+    Churn,
+    OfferFilter,
+    Policy,
+    ServiceLevel,
+    SpotRules,
+    WorkloadSelector,
+)
+
+
+def to_policy(name: str, spec: NodeMixPolicySpec) -> Policy:
+    """The optimizer's view of a NodeMixPolicy."""
+    objective = spec.objective
+    return Policy(
+        name=name,
+        selector=_selector(spec.selector),
+        service_level=ServiceLevel(
+            shortfall_probability=objective.slo.shortfall_probability,
+            under_cost_ratio=objective.slo.under_cost_ratio,
+            lead_time_s=objective.slo.lead_time_seconds,
+        ),
+        spot=_spot_rules(objective.spot),
+        offers=_offer_filter(spec.offers),
+        churn=Churn(min_saving_share=objective.churn.min_saving_share),
+        budget_usd_per_hour=objective.budget.usd_per_hour if objective.budget else None,
+        min_nodes=spec.limits.min_nodes,
+        max_nodes=spec.limits.max_nodes,
+        search_s=float(spec.search_seconds),
+    )
+
+
+def _selector(selector: SelectorSpec) -> WorkloadSelector:
+    return WorkloadSelector(
+        namespaces=selector.namespaces,
+        match_labels=tuple(sorted(selector.match_labels.items())),
+    )
+
+
+def _spot_rules(spot: SpotSpec) -> SpotRules:
+    left_for_spot = 1.0 - spot.min_on_demand_share
+    return SpotRules(
+        max_share=left_for_spot if spot.max_share is None else spot.max_share,
+        min_on_demand_share=spot.min_on_demand_share,
+        max_pool_share=spot.max_pool_share,
+    )
+
+
+def _offer_filter(offers: OffersSpec) -> OfferFilter:
+    return OfferFilter(
+        zones=offers.zones,
+        categories=offers.categories,
+        families=offers.families,
+        architectures=tuple(a.value for a in offers.architectures),
+        min_generation=offers.min_generation,
+        max_vcpus=offers.max_vcpus,
+        allow_metal=offers.allow_metal,
+    )
