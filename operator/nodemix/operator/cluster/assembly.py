@@ -1,0 +1,206 @@
+"""From records to a snapshot: owners, node overhead, and rules between workloads."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from nodemix.operator.cluster.records import (
+    DaemonSetRecord,
+    NodeRecord,
+    Owner,
+    PodRecord,
+    Record,
+    RecordKey,
+    WorkloadRecord,
+)
+from nodemix.operator.cluster.templates import PodShape
+from nodemix.optimizer.resources import Resources
+from nodemix.optimizer.snapshot import (
+    DisruptionBudget,
+    Note,
+    Pod,
+    PodTemplate,
+    Snapshot,
+    Workload,
+    WorkloadKey,
+)
+
+Store = Mapping[str, Mapping[RecordKey, Record]]
+_WORKLOAD_KINDS = ("Deployment", "StatefulSet", "Job", "ReplicaSet")
+_NODE_BOUND = ("DaemonSet", "Node")
+_QUANTITY_REMEDY = "correct the quantity; until then its pods stay where they are"
+_ROOM_REMEDY = "see what the node's kubelet reports; until then this room counts as none"
+
+
+def assemble(store: Store, now_s: float, notes: Iterable[Note]) -> Snapshot:
+    """One consistent view of the records, everything sorted by name."""
+    records = [r for r in store["Pod"].values() if isinstance(r, PodRecord)]
+    movable = [r for r in records if not _is_node_bound(r)]
+    nodes = [r for r in store["Node"].values() if isinstance(r, NodeRecord)]
+    daemon_sets = [r for r in store["DaemonSet"].values() if isinstance(r, DaemonSetRecord)]
+    budgets = store["PodDisruptionBudget"].values()
+    owners = _Owners(store)
+    found = (*notes, *_node_faults(nodes), *_daemon_faults(daemon_sets))
+    pods = _pods(movable, owners)
+    return Snapshot(
+        taken_at_s=now_s,
+        nodes=tuple(sorted((r.node for r in nodes), key=lambda n: n.name)),
+        pods=tuple(sorted(pods, key=lambda pod: (pod.namespace, pod.name))),
+        daemon_sets=tuple(sorted((r.daemon_set for r in daemon_sets), key=lambda d: d.key)),
+        workloads=tuple(sorted(owners.workloads(), key=lambda w: w.key)),
+        disruption_budgets=tuple(
+            sorted(
+                (b for b in budgets if isinstance(b, DisruptionBudget)),
+                key=lambda b: (b.namespace, b.name),
+            )
+        ),
+        overhead=_overhead(r for r in records if _is_node_bound(r)),
+        notes=(*found, *_pod_faults(movable, owners)),
+    )
+
+
+class _Owners:
+    """Who controls whom; answers are kept, since pods share few owners."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._keys: dict[tuple[str, Owner], WorkloadKey] = {}
+
+    def workload_of(self, pod: PodRecord) -> WorkloadKey:
+        if pod.owner is None:
+            return WorkloadKey(pod.namespace, "Pod", pod.name)
+        at = (pod.namespace, pod.owner)
+        if at not in self._keys:
+            self._keys[at] = self._resolve(pod.namespace, pod.owner)
+        return self._keys[at]
+
+    def spot_denial(self, key: WorkloadKey) -> str | None:
+        record = self._record(key.namespace, key.kind, key.name)
+        return record.spot_denied if record else None
+
+    def workloads(self) -> Iterator[Workload]:
+        for kind in _WORKLOAD_KINDS:
+            for record in self._store[kind].values():
+                if isinstance(record, WorkloadRecord) and not _is_replica_set_of_another(record):
+                    yield Workload(record.key, record.replicas, record.labels)
+
+    def _resolve(self, namespace: str, owner: Owner) -> WorkloadKey:
+        if owner.kind != "ReplicaSet":
+            return WorkloadKey(namespace, owner.kind, owner.name)
+        replica_set = self._record(namespace, "ReplicaSet", owner.name)
+        if replica_set is not None and replica_set.owner is not None:
+            return WorkloadKey(namespace, replica_set.owner.kind, replica_set.owner.name)
+        if replica_set is None and owner.deployment is not None:
+            return WorkloadKey(namespace, "Deployment", owner.deployment)
+        return WorkloadKey(namespace, "ReplicaSet", owner.name)
+
+    def _record(self, namespace: str, kind: str, name: str) -> WorkloadRecord | None:
+        record = self._store.get(kind, {}).get((namespace, name))
+        return record if isinstance(record, WorkloadRecord) else None
+
+
+def _is_node_bound(pod: PodRecord) -> bool:
+    """Whether the pod belongs to its node: a DaemonSet's or a static one."""
+    return pod.owner is not None and pod.owner.kind in _NODE_BOUND
+
+
+def _is_replica_set_of_another(record: WorkloadRecord) -> bool:
+    return record.key.kind == "ReplicaSet" and record.owner is not None
+
+
+def _overhead(pods: Iterable[PodRecord]) -> tuple[tuple[str, Resources], ...]:
+    total: dict[str, Resources] = {}
+    for pod in pods:
+        if pod.node_name is not None:
+            requests = pod.shape.template.requests
+            total[pod.node_name] = total.get(pod.node_name, Resources()) + requests
+    return tuple(sorted(total.items()))
+
+
+def _pods(records: Sequence[PodRecord], owners: _Owners) -> Iterator[Pod]:
+    templates = _templates(records, owners)
+    for r in records:
+        workload = owners.workload_of(r)
+        template = templates[workload, id(r.shape)]
+        yield Pod(r.namespace, r.name, workload, template, r.node_name, r.is_terminating)
+
+
+def _templates(
+    records: Sequence[PodRecord], owners: _Owners
+) -> dict[tuple[WorkloadKey, int], PodTemplate]:
+    """The template of each workload's shape, by the identity of the shape, which pods share."""
+    shapes = {(owners.workload_of(r), id(r.shape)): r.shape for r in records}
+    conflicts = _conflicts({(workload, shape) for (workload, _), shape in shapes.items()})
+    return {
+        (workload, at): _final_template(
+            shape.template, owners.spot_denial(workload), sorted(conflicts.get(workload, ()))
+        )
+        for (workload, at), shape in shapes.items()
+    }
+
+
+def _final_template(
+    template: PodTemplate, spot_denied: str | None, conflicts: Sequence[WorkloadKey]
+) -> PodTemplate:
+    if spot_denied and template.spot_denied is None:
+        template = replace(template, spot_denied=spot_denied)
+    if not conflicts:
+        return template
+    words = tuple(f"required pod anti-affinity with {other}" for other in conflicts)
+    return replace(template, unsupported=(*template.unsupported, *words))
+
+
+def _conflicts(
+    shapes: Iterable[tuple[WorkloadKey, PodShape]],
+) -> Mapping[WorkloadKey, set[WorkloadKey]]:
+    """The workloads that a required anti-affinity keeps apart, both ways."""
+    by_namespace = defaultdict(list)
+    for workload, shape in shapes:
+        by_namespace[workload.namespace].append((workload, shape))
+    apart: dict[WorkloadKey, set[WorkloadKey]] = defaultdict(set)
+    for members in by_namespace.values():
+        for holder, other in _repelled(members):
+            apart[holder].add(other)
+            apart[other].add(holder)
+    return apart
+
+
+def _repelled(
+    members: Sequence[tuple[WorkloadKey, PodShape]],
+) -> Iterator[tuple[WorkloadKey, WorkloadKey]]:
+    holders = {(workload, s) for workload, shape in members for s in shape.repels}
+    labels = {(workload, shape.template.labels) for workload, shape in members}
+    for holder, selector in holders:
+        for other, pairs in labels:
+            if other != holder and selector.matches(dict(pairs)):
+                yield holder, other
+
+
+def _pod_faults(records: Iterable[PodRecord], owners: _Owners) -> list[Note]:
+    """One note for each fault of a workload, naming one of its pods."""
+    pods: dict[tuple[WorkloadKey, str], list[str]] = defaultdict(list)
+    for record in records:
+        for fault in record.shape.faults:
+            pods[owners.workload_of(record), fault].append(record.name)
+    return [
+        Note(str(workload), f"{fault} ({_some(names)})", _QUANTITY_REMEDY, "error")
+        for (workload, fault), names in sorted(pods.items())
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"pod {min(names)}{more}"
+
+
+def _node_faults(nodes: Iterable[NodeRecord]) -> Iterator[Note]:
+    for record in sorted(nodes, key=lambda r: r.node.name):
+        for fault in record.faults:
+            yield Note(f"Node/{record.node.name}", fault, _ROOM_REMEDY, "error")
+
+
+def _daemon_faults(daemon_sets: Iterable[DaemonSetRecord]) -> Iterator[Note]:
+    for record in sorted(daemon_sets, key=lambda r: r.daemon_set.key):
+        for fault in record.faults:
+            remedy = "correct the quantity; until then it counts as nothing"
+            yield Note(str(record.daemon_set.key), fault, remedy, "error")
