@@ -1,0 +1,333 @@
+"""One tick of one policy: observe, forecast, decide, and say what was found.
+
+Nothing here writes. Whatever goes wrong becomes a finding that names the object and the remedy;
+without a new recommendation the last good one stays.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from nodemix.forecasting.errors import ForecastError
+from nodemix.forecasting.types import DemandForecast, Horizon
+from nodemix.operator.api.conditions import (
+    Conditions,
+    ConditionStatus,
+    ConditionType,
+    set_condition,
+)
+from nodemix.operator.api.policy import Mode, NodeMixPolicySpec
+from nodemix.operator.api.translate import to_policy
+from nodemix.operator.errors import (
+    EmptySelectionError,
+    OperatorError,
+    PolicyConflictError,
+    StaleViewError,
+)
+from nodemix.operator.metrics.sources import DemandReading
+from nodemix.operator.worker import DecisionOutcome, DecisionRequest
+from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.errors import CatalogError, OptimizerError
+from nodemix.optimizer.plan import Recommendation
+from nodemix.optimizer.policy import Policy, WorkloadSelector
+from nodemix.optimizer.snapshot import Note, Pod, Snapshot
+
+PAUSED_ANNOTATION = "nodemix.dev/paused"
+DRAWS = 200
+NAMED_AT_MOST = 5
+
+TRUE, FALSE = ConditionStatus.TRUE, ConditionStatus.FALSE
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyObject:
+    """A NodeMixPolicy as the API server holds it, parsed."""
+
+    name: str
+    created_at: str
+    spec: NodeMixPolicySpec
+    body: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def parse(cls, body: dict[str, Any]) -> "PolicyObject":
+        """Parse the object; pydantic's ValidationError names the field that is wrong."""
+        metadata = body["metadata"]
+        spec = NodeMixPolicySpec.model_validate(body.get("spec") or {})
+        return cls(metadata["name"], metadata.get("creationTimestamp", ""), spec, body)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether decisions are stopped by the spec or the annotation."""
+        annotations = self.body["metadata"].get("annotations") or {}
+        return self.spec.paused or annotations.get(PAUSED_ANNOTATION) == "true"
+
+    @property
+    def policy(self) -> Policy:
+        """What the decision is told."""
+        return to_policy(self.name, self.spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a condition will say."""
+
+    kind: ConditionType
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tick:
+    """What came of one tick.
+
+    Args:
+        recommendation: None keeps the last good one.
+        catalog: what the recommendation was priced with.
+    """
+
+    findings: tuple[Finding, ...]
+    recommendation: Recommendation | None = None
+    forecast: DemandForecast | None = None
+    catalog: Catalog | None = None
+
+
+class Sources(Protocol):
+    """Where a tick gets its input, and who decides."""
+
+    def snapshot(self) -> Snapshot:
+        """The cluster as it is; raises StaleViewError when the view is too old."""
+        ...
+
+    async def catalog(self, spec: NodeMixPolicySpec) -> Catalog:
+        """Offers on sale; raises CatalogError or PriceSourceError when there are none to trust."""
+        ...
+
+    async def demand(
+        self, spec: NodeMixPolicySpec, pods: Sequence[Pod], now_s: float
+    ) -> DemandReading:
+        """Demand as far as it is known; never raises for a server that is down."""
+        ...
+
+    async def decide(self, request: DecisionRequest) -> DecisionOutcome:
+        """Forecast and decide; raises OptimizerError, ForecastError or DecisionFailedError."""
+        ...
+
+
+async def reconcile(
+    policy: PolicyObject,
+    others: Iterable[PolicyObject],
+    sources: Sources,
+    previous: DemandForecast | None,
+    now_s: float,
+) -> Tick:
+    """One tick of ``policy``; raises nothing that a bad input can cause."""
+    if policy.is_paused:
+        return Tick((_paused(policy),))
+    findings = [*_mode_findings(policy), _running()]
+    try:
+        return await _decide(policy, others, sources, previous, now_s, findings)
+    except (OperatorError, OptimizerError, ForecastError) as err:
+        return Tick((*findings, *_failure(err)))
+
+
+async def _decide(
+    policy: PolicyObject,
+    others: Iterable[PolicyObject],
+    sources: Sources,
+    previous: DemandForecast | None,
+    now_s: float,
+    findings: list[Finding],
+) -> Tick:
+    snapshot = sources.snapshot()
+    findings.append(_data_finding(snapshot))
+    pods = _selected(policy, others, snapshot)
+    catalog = await sources.catalog(policy.spec)
+    reading = await sources.demand(policy.spec, pods, now_s)
+    outcome = await sources.decide(_request(policy, snapshot, catalog, reading, previous, now_s))
+    findings += _forecast_findings(reading, outcome)
+    findings += _plan_findings(outcome.recommendation, catalog)
+    return Tick(tuple(findings), outcome.recommendation, outcome.forecast, catalog)
+
+
+def _request(
+    policy: PolicyObject,
+    snapshot: Snapshot,
+    catalog: Catalog,
+    reading: DemandReading,
+    previous: DemandForecast | None,
+    now_s: float,
+) -> DecisionRequest:
+    forecast = policy.spec.forecast
+    steps = max(1, forecast.horizon_seconds // forecast.step_seconds)
+    return DecisionRequest(
+        snapshot=snapshot,
+        policy=policy.policy,
+        catalog=catalog,
+        history=reading.history,
+        horizon=Horizon(steps=steps, draws=DRAWS),
+        now_s=now_s,
+        previous=previous,
+    )
+
+
+def selects(selector: WorkloadSelector, pod: Pod) -> bool:
+    """Whether a policy plans for the pod."""
+    if selector.namespaces and pod.namespace not in selector.namespaces:
+        return False
+    return set(selector.match_labels) <= set(pod.template.labels)
+
+
+def _selected(
+    policy: PolicyObject, others: Iterable[PolicyObject], snapshot: Snapshot
+) -> list[Pod]:
+    """The policy's pods.
+
+    Raises:
+        EmptySelectionError: there are none.
+        PolicyConflictError: an older policy plans for some of them.
+    """
+    selector = policy.policy.selector
+    pods = [pod for pod in snapshot.pods if selects(selector, pod)]
+    if not pods:
+        raise EmptySelectionError(
+            f"NodeMixPolicy/{policy.name}",
+            f"spec.selector matches none of the cluster's {len(snapshot.pods)} pods",
+            "correct namespaces and matchLabels, or create the workloads",
+        )
+    for other in others:
+        if _is_older(other, policy):
+            _refuse_overlap(policy, other, pods)
+    return pods
+
+
+def _is_older(other: PolicyObject, policy: PolicyObject) -> bool:
+    """Of two policies over the same pods the older one plans; names settle a tie."""
+    mine = (policy.created_at, policy.name)
+    return not other.is_paused and (other.created_at, other.name) < mine
+
+
+def _refuse_overlap(policy: PolicyObject, other: PolicyObject, pods: list[Pod]) -> None:
+    selector = other.policy.selector
+    shared = [pod for pod in pods if selects(selector, pod)]
+    if shared:
+        raise PolicyConflictError(
+            f"NodeMixPolicy/{policy.name}",
+            f"{len(shared)} of its pods, e.g. {shared[0].namespace}/{shared[0].name}, belong to "
+            f"the older NodeMixPolicy/{other.name}",
+            "narrow one of the two selectors, or pause the older policy",
+        )
+
+
+def _paused(policy: PolicyObject) -> Finding:
+    where = "spec.paused" if policy.spec.paused else f"annotation {PAUSED_ANNOTATION}"
+    message = f"decisions are stopped by {where}; remove it to go on"
+    return Finding(ConditionType.PAUSED, TRUE, "PausedByOwner", message)
+
+
+def _running() -> Finding:
+    return Finding(ConditionType.PAUSED, FALSE, "Running", "decisions are made")
+
+
+def _mode_findings(policy: PolicyObject) -> list[Finding]:
+    if policy.spec.mode is Mode.RECOMMEND:
+        message = "mode Recommend: plans are proposed, nothing is changed"
+        return [Finding(ConditionType.APPLIED, FALSE, "RecommendOnly", message)]
+    message = (
+        "mode Apply is not supported by this version: plans are proposed, nothing is changed; "
+        "set spec.mode to Recommend"
+    )
+    return [Finding(ConditionType.APPLIED, FALSE, "ApplyNotSupported", message)]
+
+
+def _data_finding(snapshot: Snapshot) -> Finding:
+    """Fresh, unless objects of the cluster could not be read as they are."""
+    bad = [note for note in snapshot.notes if note.severity == "error"]
+    if bad:
+        message = _listed(bad)
+        return Finding(ConditionType.DATA_FRESH, FALSE, "UnreadableObjects", message)
+    message = f"{len(snapshot.nodes)} nodes and {len(snapshot.pods)} pods are in view"
+    return Finding(ConditionType.DATA_FRESH, TRUE, "ViewIsCurrent", message)
+
+
+def _listed(notes: Sequence[Note]) -> str:
+    """The first few in words, and how many more there are."""
+    text = ". ".join(str(note) for note in notes[:NAMED_AT_MOST])
+    more = len(notes) - NAMED_AT_MOST
+    return text + (f". And {more} more" if more > 0 else "")
+
+
+def _forecast_findings(reading: DemandReading, outcome: DecisionOutcome) -> list[Finding]:
+    healthy, fallback = ConditionType.FORECAST_HEALTHY, ConditionType.FALLBACK
+    trouble = _listed(reading.degraded)
+    if outcome.forecast_failure:
+        trouble = f"{outcome.forecast_failure}. {trouble}".rstrip(". ")
+    if outcome.forecast is not None and not outcome.forecast_failure and not reading.degraded:
+        model = outcome.recommendation.forecast_model
+        return [
+            Finding(healthy, TRUE, "ModelSpeaks", f"{model} speaks on {reading.source} history"),
+            Finding(fallback, FALSE, "NotNeeded", "all inputs are at hand"),
+        ]
+    basis = _basis(reading, outcome)
+    return [
+        Finding(healthy, FALSE, "DegradedInput", trouble or basis),
+        Finding(fallback, TRUE, "PlannedOnFallback", f"{basis}. {trouble}".rstrip(". ")),
+    ]
+
+
+def _basis(reading: DemandReading, outcome: DecisionOutcome) -> str:
+    if outcome.forecast is None:
+        return "planned for the pods and requests as they are"
+    if outcome.forecast_failure:
+        return "planned on the last good forecast, held and widened"
+    return f"planned on what {reading.source} knows"
+
+
+def _plan_findings(recommendation: Recommendation, catalog: Catalog) -> list[Finding]:
+    feasible, ready = ConditionType.PLAN_FEASIBLE, ConditionType.READY
+    ready_now = Finding(ready, TRUE, "Decided", recommendation.reasons[0])
+    if recommendation.unplaceable:
+        text = ". ".join(
+            f"{u.workload}: {u.pods} pods have no place: {u.why}"
+            for u in recommendation.unplaceable[:NAMED_AT_MOST]
+        )
+        return [Finding(feasible, FALSE, "UnplaceablePods", text), ready_now]
+    if catalog.notes:
+        text = "every pod has a place, but offers were left out: " + _listed(catalog.notes)
+        return [Finding(feasible, TRUE, "OffersLeftOut", text), ready_now]
+    text = "every pod has a place in the plan"
+    return [Finding(feasible, TRUE, "AllPodsPlaced", text), ready_now]
+
+
+def _failure(error: OperatorError | OptimizerError | ForecastError) -> list[Finding]:
+    """The condition that the error belongs to, and Ready; the last good plan stays."""
+    reason = type(error).__name__.removesuffix("Error")
+    message = f"{error}. The last good plan stays"
+    kind = ConditionType.PLAN_FEASIBLE
+    if isinstance(error, StaleViewError | CatalogError) or reason == "PriceSource":
+        kind = ConditionType.DATA_FRESH
+    if isinstance(error, ForecastError):
+        kind = ConditionType.FORECAST_HEALTHY
+    return [
+        Finding(kind, FALSE, reason, message),
+        Finding(ConditionType.READY, FALSE, reason, message),
+    ]
+
+
+def to_conditions(
+    former: Conditions, findings: Iterable[Finding], now_s: float, generation: int
+) -> Conditions:
+    """The conditions after a tick; what it said nothing about stays."""
+    conditions = former
+    for finding in findings:
+        conditions = set_condition(
+            conditions,
+            finding.kind,
+            finding.status,
+            reason=finding.reason,
+            message=finding.message,
+            now=datetime.fromtimestamp(now_s, UTC),
+            observed_generation=generation,
+        )
+    return conditions
