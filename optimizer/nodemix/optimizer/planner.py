@@ -1,6 +1,5 @@
 """From an observed cluster and a forecast to a recommendation. No I/O."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,6 @@ from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.deadline import Clock, Deadline
 from nodemix.optimizer.decision import (
     PodPaths,
-    needs_a_place,
     never_below_now,
     planned_pods,
     pod_paths,
@@ -19,10 +17,12 @@ from nodemix.optimizer.decision import (
 from nodemix.optimizer.explain import plan_risk, pool_changes, reasons, resource_prices
 from nodemix.optimizer.plan import PackedNodes, PlannedNodes, Recommendation, Result, WorkloadDemand
 from nodemix.optimizer.policy import Policy
-from nodemix.optimizer.problem.build import BuiltProblem, build_problem
+from nodemix.optimizer.problem.build import build_problem
+from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.types import FloatArray, Problem
 from nodemix.optimizer.risk.shortfall import shortfall_probability, spread_over_rows
-from nodemix.optimizer.snapshot import Node, Note, Pod, Snapshot, WorkloadKey
+from nodemix.optimizer.snapshot import Note, Snapshot, WorkloadKey
+from nodemix.optimizer.today import holds_everything, nodes_of_today
 
 # A plan that misses the policy's shortfall probability is made again at a higher quantile, at
 # most this often: each round costs a search, and the last one asks for the highest path.
@@ -68,7 +68,7 @@ def decide(
     recommendation = _recommend(snapshot, candidate, policy, catalog)
     return replace(
         recommendation,
-        demand=_demand(snapshot, candidate.built.problem, paths),
+        demand=_demand(candidate.built, paths),
         assumptions=(*candidate.built.assumptions, *_forecast_assumption(forecast)),
         notes=(*recommendation.notes, *_forecast_notes(forecast)),
         forecast_model=_models(forecast),
@@ -166,7 +166,7 @@ def _recommend(
     built, result = candidate.built, candidate.result
     plan_usd_per_hour = result.packing.cost_usd_per_hour + built.kept_usd_per_hour
     bound = result.lower_bound_usd_per_hour + built.kept_usd_per_hour
-    keep_now = _keeps_today(snapshot, built, plan_usd_per_hour, policy)
+    keep_now = _keeps_today(built, plan_usd_per_hour, policy)
     if keep_now:
         nodes = nodes_of_today(snapshot, catalog)
         cost = built.current_usd_per_hour
@@ -193,52 +193,14 @@ def _recommend(
     return replace(draft, reasons=reasons(draft))
 
 
-def _keeps_today(
-    snapshot: Snapshot, built: BuiltProblem, plan_usd_per_hour: float, policy: Policy
-) -> bool:
+def _keeps_today(built: BuiltProblem, plan_usd_per_hour: float, policy: Policy) -> bool:
     """Whether today's nodes hold all that the plan holds and the saving is too small."""
-    if _lacks_places(snapshot, built):
+    if not holds_everything(built):
         return False
     saving = built.current_usd_per_hour - plan_usd_per_hour
     return saving < max(
         policy.churn.min_saving_share * built.current_usd_per_hour, TOLERANCE_USD_PER_HOUR
     )
-
-
-def _lacks_places(snapshot: Snapshot, built: BuiltProblem) -> bool:
-    """Whether pods wait, stand on leaving nodes, or are forecast beyond those of today."""
-    refused = {entry.workload for entry in built.unplaceable}
-    leaving = {node.name for node in snapshot.nodes if node.is_leaving or not node.is_ready}
-    homeless = any(
-        pod.node_name is None or pod.node_name in leaving
-        for pod in snapshot.pods
-        if needs_a_place(pod) and pod.workload not in refused
-    )
-    kept = sum(group.count * pods for group in built.kept for _, pods in group.pods)
-    today = sum(needs_a_place(pod) for pod in snapshot.pods) - kept
-    today -= sum(entry.pods for entry in built.unplaceable)
-    return homeless or int(built.problem.demand.sum()) > today
-
-
-def nodes_of_today(snapshot: Snapshot, catalog: Catalog) -> tuple[PlannedNodes, ...]:
-    """Today's nodes with the pods they hold, as a plan that changes nothing."""
-    pods_on: defaultdict[str, list[Pod]] = defaultdict(list)
-    for pod in snapshot.pods:
-        if needs_a_place(pod) and pod.node_name is not None:
-            pods_on[pod.node_name].append(pod)
-    offers = catalog.by_key()
-    prices = {key: offer.price_usd_per_hour for key, offer in offers.items()}
-    return tuple(_node_as_it_is(node, pods_on[node.name], prices) for node in snapshot.nodes)
-
-
-def _node_as_it_is(
-    node: Node, pods: Iterable[Pod], prices: Mapping[tuple[object, ...], float]
-) -> PlannedNodes:
-    counts: dict[WorkloadKey, int] = {}
-    for pod in pods:
-        counts[pod.workload] = counts.get(pod.workload, 0) + 1
-    pool = (node.instance_type or "unknown", node.zone or "unknown", node.capacity_type)
-    return PlannedNodes(*pool, 1, tuple(sorted(counts.items())), prices.get(pool), (node.name,))
 
 
 def _planned_nodes(
@@ -278,18 +240,13 @@ def _deal_out(
         yield PlannedNodes(*offer.key, count, used, offer.price_usd_per_hour, headroom=headroom)
 
 
-def _demand(snapshot: Snapshot, problem: Problem, paths: PodPaths) -> tuple[WorkloadDemand, ...]:
-    """Pods now and planned of each workload."""
-    now = pods_by_workload(snapshot)
-    planned: dict[WorkloadKey, int] = {}
-    for row in problem.rows:
-        planned[row.workload] = planned.get(row.workload, 0) + row.pods
+def _demand(built: BuiltProblem, paths: PodPaths) -> tuple[WorkloadDemand, ...]:
+    """Pods now and planned of each selected workload."""
+    planned = dict(built.pods_planned)
     forecast = set(paths.workloads)
     return tuple(
-        WorkloadDemand(
-            key, pods, max(pods, planned.get(key, 0)), "forecast" if key in forecast else "requests"
-        )
-        for key, pods in sorted(now.items())
+        WorkloadDemand(key, pods, planned[key], "forecast" if key in forecast else "requests")
+        for key, pods in built.pods_now
     )
 
 

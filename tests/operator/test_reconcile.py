@@ -1,0 +1,228 @@
+import numpy as np
+import pytest
+from nodemix.forecasting.types import DemandForecast, DemandHistory, ModelVerdict
+from nodemix.operator.api.conditions import ConditionStatus, ConditionType
+from nodemix.operator.errors import (
+    ConnectionFailedError,
+    DecisionFailedError,
+    PriceSourceError,
+    StaleViewError,
+)
+from nodemix.operator.metrics.sources import DemandOrigin, DemandReading
+from nodemix.operator.reconcile import Tick, reconcile, to_conditions
+from nodemix.operator.worker import DecisionOutcome
+from nodemix.optimizer.errors import EmptyCatalogError, InfeasiblePlanError
+from nodemix.optimizer.snapshot import Note
+
+from tests.builders import make_catalog, make_pods, make_snapshot
+from tests.fakes.sources import (
+    FakeSources,
+    make_policy_object,
+    make_recommendation,
+    make_unplaceable,
+)
+
+pytestmark = pytest.mark.anyio
+NOW_S = 1_800_000_000.0
+READY, FEASIBLE = ConditionType.READY, ConditionType.PLAN_FEASIBLE
+FRESH, HEALTHY = ConditionType.DATA_FRESH, ConditionType.FORECAST_HEALTHY
+FALLBACK, PAUSED = ConditionType.FALLBACK, ConditionType.PAUSED
+APPLIED = ConditionType.APPLIED
+
+
+async def tick(sources: FakeSources, *others: object, **spec: object) -> Tick:
+    policy = make_policy_object(created_at="2026-06-01T00:00:00Z", **spec)
+    return await reconcile(policy, others, sources, None, NOW_S)  # type: ignore[arg-type]
+
+
+def said(tick: Tick, kind: ConditionType) -> tuple[str, str, str]:
+    found = next(f for f in reversed(tick.findings) if f.kind is kind)
+    return str(found.status), found.reason, found.message
+
+
+def with_forecast() -> FakeSources:
+    history = DemandHistory(("default/Deployment/web",), ("pods",), 0, 900, np.ones((1, 1, 8)))
+    forecast = DemandForecast(
+        history.series,
+        ("pods",),
+        7200,
+        900,
+        np.ones((10, 1, 4, 1), np.float32),
+        (ModelVerdict("seasonal-naive", history.series, "won"),),
+    )
+    return FakeSources(
+        reading=DemandReading(history, DemandOrigin.PROMETHEUS),
+        outcome=DecisionOutcome(make_recommendation(), forecast),
+    )
+
+
+async def test_a_good_tick_is_ready_and_feasible() -> None:
+    result = await tick(with_forecast())
+
+    assert result.recommendation is not None
+    assert said(result, READY)[:2] == ("True", "Decided")
+    assert said(result, FEASIBLE)[:2] == ("True", "AllPodsPlaced")
+    assert said(result, FRESH)[:2] == ("True", "ViewIsCurrent")
+    assert said(result, HEALTHY)[:2] == ("True", "ModelSpeaks")
+    assert said(result, FALLBACK)[0] == "False"
+    assert said(result, APPLIED)[:2] == ("False", "RecommendOnly")
+
+
+async def test_a_policy_that_selects_nothing_says_how_to_correct_it() -> None:
+    result = await tick(FakeSources(), selector={"namespaces": ["nowhere"]})
+
+    status, reason, message = said(result, READY)
+    assert (status, reason) == ("False", "EmptySelection")
+    assert "NodeMixPolicy/default" in message
+    assert "matchLabels" in message
+    assert result.recommendation is None
+
+
+async def test_of_two_policies_over_the_same_pods_the_younger_one_stands_back() -> None:
+    older = make_policy_object("older", created_at="2026-01-01T00:00:00Z")
+
+    result = await tick(FakeSources(), older)
+
+    status, reason, message = said(result, FEASIBLE)
+    assert (status, reason) == ("False", "PolicyConflict")
+    assert "NodeMixPolicy/older" in message
+    assert "default/pod-0" in message
+
+
+async def test_the_older_of_two_policies_goes_on() -> None:
+    younger = make_policy_object("younger", created_at="2026-09-01T00:00:00Z")
+
+    result = await tick(FakeSources(), younger)
+
+    assert said(result, READY)[0] == "True"
+
+
+async def test_policies_over_different_pods_do_not_meet() -> None:
+    elsewhere = make_policy_object("elsewhere", selector={"namespaces": ["other"]})
+
+    result = await tick(FakeSources(), elsewhere)
+
+    assert said(result, READY)[0] == "True"
+
+
+async def test_a_paused_policy_does_not_decide_and_blocks_no_other() -> None:
+    sources = FakeSources()
+    paused = make_policy_object("older", annotations={"nodemix.dev/paused": "true"})
+
+    assert said(await reconcile(paused, (), sources, None, NOW_S), PAUSED)[0] == "True"
+    assert sources.requests == []
+    assert said(await tick(sources, paused), READY)[0] == "True"
+
+
+FAILURES = [
+    (
+        {"cluster": StaleViewError("pods", "no event for 400 s", "check the API server")},
+        FRESH,
+        "StaleView",
+    ),
+    ({"prices": EmptyCatalogError("PriceBook/aws", "all prices are 0")}, FRESH, "EmptyCatalog"),
+    (
+        {"prices": PriceSourceError("ConfigMap/prices", "is absent", "create it")},
+        FRESH,
+        "PriceSource",
+    ),
+    (
+        {"outcome": InfeasiblePlanError("budget", "needs 3 $/h", "raise it")},
+        FEASIBLE,
+        "InfeasiblePlan",
+    ),
+    ({"outcome": DecisionFailedError("worker", "died", "wait")}, FEASIBLE, "DecisionFailed"),
+    ({"prices": ConnectionFailedError("server", "is down", "wait")}, FEASIBLE, "ConnectionFailed"),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind", "reason"), FAILURES)
+async def test_a_failure_becomes_a_condition_with_its_message_and_keeps_the_last_plan(
+    fault: dict[str, Exception], kind: ConditionType, reason: str
+) -> None:
+    result = await tick(FakeSources(**fault))  # type: ignore[arg-type]
+
+    error = next(iter(fault.values()))
+    for condition in (kind, READY):
+        status, found, message = said(result, condition)
+        assert (status, found) == ("False", reason)
+        assert str(error) in message
+        assert "last good plan stays" in message
+    assert result.recommendation is None
+
+
+async def test_prometheus_down_is_a_degraded_forecast_and_still_a_plan() -> None:
+    note = Note("Prometheus http://p:9090", "no answer", "check that it runs", "warning")
+    sources = FakeSources(reading=DemandReading(None, DemandOrigin.REQUESTS, (note,)))
+
+    result = await tick(sources)
+
+    status, _, message = said(result, HEALTHY)
+    assert status == "False"
+    assert "Prometheus http://p:9090: no answer; check that it runs" in message
+    assert said(result, FALLBACK)[0] == "True"
+    assert "requests as they are" in said(result, FALLBACK)[2]
+    assert said(result, READY)[0] == "True"
+
+
+async def test_a_stale_history_is_named_in_the_forecast_condition() -> None:
+    outcome = DecisionOutcome(make_recommendation(), None, "newest sample is 9000 s old")
+
+    result = await tick(FakeSources(outcome=outcome))
+
+    assert "9000 s old" in said(result, HEALTHY)[2]
+
+
+async def test_a_pod_that_no_offer_can_hold_is_named_with_its_reason() -> None:
+    unplaceable = make_unplaceable("giant", 2, "needs 900 cores; lower its request")
+    outcome = DecisionOutcome(make_recommendation(unplaceable=(unplaceable,)))
+
+    result = await tick(FakeSources(outcome=outcome))
+
+    status, reason, message = said(result, FEASIBLE)
+    assert (status, reason) == ("False", "UnplaceablePods")
+    assert "default/Deployment/giant: 2 pods" in message
+    assert "lower its request" in message
+
+
+async def test_an_unreadable_object_is_named() -> None:
+    note = Note("shop/Pod/cart-0", "cpu 'lots' is no quantity", "write 500m", "error")
+
+    result = await tick(FakeSources(cluster=make_snapshot(make_pods(1), notes=(note,))))
+
+    assert said(result, FRESH) == (
+        "False",
+        "UnreadableObjects",
+        "shop/Pod/cart-0: cpu 'lots' is no quantity; write 500m",
+    )
+
+
+async def test_offers_that_were_left_out_are_named() -> None:
+    note = Note("offer m5.large/us-east-1a/spot", "price 0 is not positive", "correct it")
+    catalog = make_catalog()
+    prices = type(catalog)(catalog.offers, catalog.source, notes=(note,))
+
+    result = await tick(FakeSources(prices=prices))
+
+    assert said(result, FEASIBLE)[1] == "OffersLeftOut"
+    assert "price 0 is not positive" in said(result, FEASIBLE)[2]
+
+
+async def test_apply_says_that_it_is_not_supported() -> None:
+    result = await tick(FakeSources(), mode="Apply")
+
+    assert said(result, APPLIED)[:2] == ("False", "ApplyNotSupported")
+
+
+async def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
+    good = await tick(FakeSources())
+    bad = await tick(FakeSources(prices=EmptyCatalogError("x", "y")))
+
+    first = to_conditions((), good.findings, NOW_S, 1)
+    second = to_conditions(first, good.findings, NOW_S + 60, 1)
+    third = to_conditions(second, bad.findings, NOW_S + 120, 2)
+
+    ready = [next(c for c in cs if c.type == READY) for cs in (first, second, third)]
+    assert ready[0].last_transition_time == ready[1].last_transition_time
+    assert ready[2].last_transition_time > ready[1].last_transition_time
+    assert ready[2].status is ConditionStatus.FALSE
