@@ -1,0 +1,160 @@
+"""Kernels that fill one node, and that cover a demand node by node."""
+
+import numpy as np
+from nodemix.optimizer.packing.compiled import compiled
+from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray
+
+COVERED = 0
+NO_OFFER = 1
+CAPPED = 2
+
+
+@compiled
+def fill(
+    order: IntArray,
+    limits: IntArray,
+    values: FloatArray,
+    requests: IntArray,
+    room: IntArray,
+    compatible: BoolArray,
+    pods: IntArray,
+) -> float:
+    """Fill one node greedily in ``order``; the value of what it takes.
+
+    Args:
+        order: rows, best first, shape (any,).
+        limits: most pods of each row to take, shape (rows,).
+        room: of the node, shape (dimensions,).
+        compatible: rows the node takes, shape (rows,).
+        pods: written: pods of each row taken, shape (rows,).
+    """
+    left = room.copy()
+    pods[:] = 0
+    total = 0.0
+    for i in order:
+        n = limits[i]
+        if n <= 0 or not compatible[i]:
+            continue
+        for d in range(len(left)):
+            if requests[i, d] > 0:
+                n = min(n, left[d] // requests[i, d])
+        if n > 0:
+            pods[i] = n
+            total += n * values[i]
+            for d in range(len(left)):
+                left[d] -= n * requests[i, d]
+    return total
+
+
+@compiled
+def best_fill(
+    orders: IntArray,
+    limits: IntArray,
+    values: FloatArray,
+    requests: IntArray,
+    room: IntArray,
+    compatible: BoolArray,
+    pods: IntArray,
+    trial: IntArray,
+) -> float:
+    """The most valuable of the fills by each of ``orders``, shape (orders, rows); see `fill`."""
+    best = -1.0
+    for k in range(len(orders)):
+        value = fill(orders[k], limits, values, requests, room, compatible, trial)
+        if value > best:
+            best = value
+            pods[:] = trial
+    return best
+
+
+@compiled
+def cover(
+    demand: IntArray,
+    orders: IntArray,
+    max_per_node: IntArray,
+    values: FloatArray,
+    requests: IntArray,
+    room: IntArray,
+    price: FloatArray,
+    compatible: BoolArray,
+    cap_coefficients: FloatArray,
+    cap_left: FloatArray,
+    node_offers: IntArray,
+    node_pods: IntArray,
+    node_counts: IntArray,
+) -> tuple[int, int]:
+    """Buy the node with the most value for its price until ``demand`` is covered.
+
+    An offer's ratio hardly rises while demand falls, so only the leader is looked at again.
+    ``demand`` and ``cap_left`` are used up. Fills ``node_*`` up to their length.
+
+    Returns:
+        (how many kinds of nodes were bought, COVERED or why it stopped).
+    """
+    rows = len(demand)
+    limits = np.minimum(demand, max_per_node)
+    pods = np.zeros(rows, dtype=np.int64)
+    trial = np.zeros(rows, dtype=np.int64)
+    ratios = np.zeros(len(price))
+    blocked = np.zeros(len(price), dtype=np.bool_)
+    left = demand.sum()
+    n = 0
+    for o in range(len(price)):
+        ratios[o] = (
+            best_fill(orders, limits, values, requests, room[o], compatible[o], pods, trial)
+            / price[o]
+        )
+    while left > 0 and n < len(node_offers):
+        o = _leader(ratios, blocked)
+        if o < 0:
+            return n, CAPPED if blocked.any() else NO_OFFER
+        copies = _affordable(cap_coefficients[:, o], cap_left)
+        if copies <= 0:
+            blocked[o] = True
+            continue
+        value = best_fill(orders, limits, values, requests, room[o], compatible[o], pods, trial)
+        stale = ratios[o]
+        ratios[o] = value / price[o]
+        if value <= 0.0 or (ratios[o] < stale and _leader(ratios, blocked) != o):
+            continue
+        for i in range(rows):
+            if pods[i] > 0:
+                copies = min(copies, demand[i] // pods[i])
+        copies = max(copies, 1)
+        node_offers[n] = o
+        node_pods[n, :] = pods
+        node_counts[n] = copies
+        n += 1
+        frees = False
+        for c in range(len(cap_left)):
+            cap_left[c] -= copies * cap_coefficients[c, o]
+            frees = frees or cap_coefficients[c, o] < 0.0
+        if frees:
+            blocked[:] = False
+        for i in range(rows):
+            if pods[i] > 0:
+                demand[i] -= copies * pods[i]
+                left -= copies * pods[i]
+                limits[i] = min(demand[i], max_per_node[i])
+    return n, COVERED if left == 0 else NO_OFFER
+
+
+@compiled
+def _leader(ratios: FloatArray, blocked: BoolArray) -> int:
+    """The offer with the highest positive ratio that is not blocked; -1 when there is none."""
+    best = -1
+    for o in range(len(ratios)):
+        if not blocked[o] and ratios[o] > 0.0 and (best < 0 or ratios[o] > ratios[best]):
+            best = o
+    return best
+
+
+@compiled
+def _affordable(coefficients: FloatArray, cap_left: FloatArray) -> int:
+    """How many nodes the caps still allow; 2**31 when they do not limit this offer."""
+    most = 2**31
+    for c in range(len(cap_left)):
+        if coefficients[c] > 0.0:
+            slack = cap_left[c] + 1e-9 * (1.0 + abs(cap_left[c]))
+            most = min(most, int(np.floor(slack / coefficients[c])))
+    return most
