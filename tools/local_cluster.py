@@ -22,6 +22,8 @@ Manifest = Mapping[str, Any]
 
 OPERATOR_USER = "nodemix"
 OPERATOR_GROUP = "nodemix:operators"
+# Each has a name of its own in the audit log.
+_COMPONENTS = ("kube-controller-manager", "kube-scheduler", "kwok")
 
 _START_TIMEOUT_S = 120.0
 _AUDIT_POLICY = """\
@@ -58,6 +60,7 @@ class LocalCluster:
         self.ca_file = self.folder / "certs" / "apiserver.crt"
         self.token = secrets.token_hex(16)
         self.operator_token = secrets.token_hex(16)
+        self._component_tokens = {name: secrets.token_hex(16) for name in _COMPONENTS}
         self.kubeconfig = self.folder / "admin.kubeconfig"
         self.operator_kubeconfig = self.folder / "operator.kubeconfig"
         self.audit_log = self.folder / "audit.log"
@@ -144,10 +147,12 @@ class LocalCluster:
     def _write_inputs(self) -> None:
         (self.folder / "audit-policy.yaml").write_text(_AUDIT_POLICY)
         (self.folder / "sa.key").write_text(signing_key_pem())
-        (self.folder / "tokens.csv").write_text(
-            f'{self.token},admin,0,"system:masters"\n'
-            f'{self.operator_token},{OPERATOR_USER},1,"{OPERATOR_GROUP}"\n'
-        )
+        users = [(self.token, "admin", "system:masters")]
+        users += [(self.operator_token, OPERATOR_USER, OPERATOR_GROUP)]
+        for name, token in self._component_tokens.items():
+            users.append((token, f"system:{name}", "system:masters"))
+        lines = [f'{token},{user},{user},"{group}"\n' for token, user, group in users]
+        (self.folder / "tokens.csv").write_text("".join(lines))
 
     def _start_etcd(self) -> None:
         client = f"http://127.0.0.1:{self._etcd_port}"
@@ -190,30 +195,37 @@ class LocalCluster:
         self._write_kubeconfig(self.operator_kubeconfig, self.operator_token)
 
     def _start_controllers(self) -> None:
-        shared = {"kubeconfig": self.kubeconfig, "leader-elect": "false", "secure-port": 0}
+        single = {"leader-elect": "false", "secure-port": 0}
         manager = {
             "service-account-private-key-file": self.folder / "sa.key",
             "controllers": "*,-nodeipam,-cloud-node-lifecycle,-route,-service",
             "kube-api-qps": 500,
             "kube-api-burst": 1000,
         }
-        self._launch("kube-controller-manager", {**shared, **manager})
         scheduler = {"kube-api-qps": 1000, "kube-api-burst": 2000}
-        self._launch("kube-scheduler", {**shared, **scheduler})
         kwok = {
-            "kubeconfig": self.kubeconfig,
             "manage-all-nodes": "true",
             "node-lease-duration-seconds": 40,
             "cidr": "10.244.0.0/16",
             "config": self._bin / "stages.yaml",
         }
-        self._launch("kwok", kwok)
-        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        self._launch_component("kube-controller-manager", {**single, **manager})
+        self._launch_component("kube-scheduler", {**single, **scheduler})
+        self._launch_component("kwok", kwok)
+        self._await_controllers()
+
+    def _await_controllers(self) -> None:
+        first_made = "/api/v1/namespaces/default/serviceaccounts/default"
         self.servers.wait(
-            "kube-controller-manager", lambda: self._serves(account), _START_TIMEOUT_S
+            "kube-controller-manager", lambda: self._serves(first_made), _START_TIMEOUT_S
         )
-        for name in ("kube-scheduler", "kwok"):
+        for name in _COMPONENTS:
             self.servers.check(name)
+
+    def _launch_component(self, name: str, flags: Mapping[str, object]) -> None:
+        kubeconfig = self.folder / f"{name}.kubeconfig"
+        self._write_kubeconfig(kubeconfig, self._component_tokens[name])
+        self._launch(name, {"kubeconfig": kubeconfig, **flags})
 
     def _launch(self, name: str, flags: Mapping[str, object], *more: str) -> None:
         rendered = [f"--{flag}={value}" for flag, value in flags.items()]

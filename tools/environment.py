@@ -1,0 +1,118 @@
+"""Makes ``.venv`` from the pinned, hashed requirements; done in a moment when nothing changed.
+
+Run ``python3 tools/environment.py``; needs Python >= 3.11 and a package index, nothing else.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_REQUIREMENTS = ROOT / "requirements"
+_OLDEST_PYTHON = (3, 11)
+
+
+class SetupError(RuntimeError):
+    """The environment cannot be made; the message says what is missing."""
+
+
+def fingerprint(root: Path = ROOT) -> str:
+    """Changes whenever the environment has to be made anew."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in (root / "requirements" / "dev.txt", root / "pyproject.toml"):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def install(root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> bool:
+    """Bring ``.venv`` up to date; False if it already was.
+
+    Raises:
+        SetupError: Python is too old, there is no uv, or the installation failed.
+    """
+    if sys.version_info < _OLDEST_PYTHON:
+        raise SetupError(f"Python {sys.version.split()[0]} is too old; nodemix needs 3.11 or newer")
+    python = root / ".venv" / "bin" / "python"
+    stamp = root / ".venv" / "nodemix.stamp"
+    wanted = fingerprint(root)
+    if python.exists() and stamp.is_file() and stamp.read_text() == wanted:
+        return False
+    _install(find_uv(environ), root, python)
+    stamp.write_text(wanted)
+    return True
+
+
+def _install(uv: str, root: Path, python: Path) -> None:
+    _say("installing the pinned packages into .venv (about 30 s the first time) ...")
+    if not python.exists():
+        _run([uv, "venv", "--clear", "--quiet", "--python", sys.executable, str(root / ".venv")])
+    pip = [uv, "pip", "install", "--python", str(python)]
+    requirements = str(root / "requirements" / "dev.txt")
+    _run([*pip, "--require-hashes", "-r", requirements])
+    _run([*pip, "--quiet", "--no-deps", "--no-build-isolation", "-e", str(root)])
+
+
+def find_uv(environ: Mapping[str, str] = os.environ) -> str:
+    """A ``uv`` that runs: the machine's, or one that pip puts into the cache folder.
+
+    Raises:
+        SetupError: there is none, and pip could not install it.
+    """
+    folder = _cache_folder(environ) / "uv"
+    for candidate in (shutil.which("uv", path=environ.get("PATH")), str(folder / "bin" / "uv")):
+        if candidate and _runs(candidate):
+            return candidate
+    _say("no uv on the PATH: installing the pinned one into the cache folder ...")
+    for command in _uv_installers(folder):
+        done = subprocess.run(command, check=False, stdout=sys.stderr)
+        if done.returncode == 0 and _runs(str(folder / "bin" / "uv")):
+            return str(folder / "bin" / "uv")
+    raise SetupError("no uv: put uv on the PATH, or give this Python a pip (python3 -m ensurepip)")
+
+
+def _cache_folder(environ: Mapping[str, str]) -> Path:
+    root = environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "nodemix"
+
+
+def _uv_installers(folder: Path) -> Iterator[Sequence[str]]:
+    """Python's own pip, else the one of a fresh virtual environment."""
+    pinned = ["install", "--quiet", "--require-hashes", "-r", str(_REQUIREMENTS / "uv.txt")]
+    yield [sys.executable, "-m", "pip", *pinned, "--upgrade", "--target", str(folder)]
+    if subprocess.run([sys.executable, "-m", "venv", str(folder)], check=False).returncode == 0:
+        yield [str(folder / "bin" / "python"), "-m", "pip", *pinned]
+
+
+def _runs(program: str) -> bool:
+    try:
+        done = subprocess.run([program, "--version"], check=False, capture_output=True)
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def _run(command: Sequence[str]) -> None:
+    if subprocess.run(command, check=False).returncode != 0:
+        raise SetupError(f"this failed: {' '.join(command)}; its reason stands above")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Install, and say what is missing when that fails."""
+    try:
+        install()
+    except SetupError as error:
+        _say(f"error: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
