@@ -174,7 +174,7 @@ class QueryLabels(ApiModel):
     """Which labels of a query's result name the workload."""
 
     namespace: Word = "namespace"
-    name: Word = "workload"
+    name: Word = "name"
 
 
 class QuerySpec(ApiModel):
@@ -185,7 +185,7 @@ class QuerySpec(ApiModel):
     kind: Word = "Deployment"
     """Kind of the workloads it measures."""
     query: str = Field(min_length=1, max_length=4096)
-    """PromQL giving one series per workload."""
+    """PromQL giving one series per workload; $step becomes the grid's step, e.g. 300s."""
     labels: QueryLabels = Field(default_factory=QueryLabels)
 
 
