@@ -6,9 +6,9 @@ from typing import Any
 
 from nodemix.operator.api.policy import NodeMixPolicySpec
 from nodemix.operator.metrics.sources import DemandOrigin, DemandReading
+from nodemix.operator.prices.books import PriceReading
 from nodemix.operator.reconcile import PolicyObject
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest
-from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.plan import PlannedNodes, PoolChange, Recommendation, Risk, Unplaceable
 from nodemix.optimizer.snapshot import Pod, Snapshot
 
@@ -63,7 +63,9 @@ class FakeSources:
     """Everything a tick asks for; an exception in a field is raised instead of returned."""
 
     cluster: Snapshot | Exception = field(default_factory=lambda: make_snapshot(make_pods(3)))
-    prices: Catalog | Exception = field(default_factory=make_catalog)
+    price_reading: PriceReading | Exception = field(
+        default_factory=lambda: PriceReading(make_catalog(), 0.0)
+    )
     reading: DemandReading = field(
         default_factory=lambda: DemandReading(None, DemandOrigin.REQUESTS)
     )
@@ -75,8 +77,8 @@ class FakeSources:
     def snapshot(self) -> Snapshot:
         return _give(self.cluster)
 
-    async def catalog(self, spec: NodeMixPolicySpec) -> Catalog:
-        return _give(self.prices)
+    async def prices(self, spec: NodeMixPolicySpec) -> PriceReading:
+        return _give(self.price_reading)
 
     async def demand(
         self, spec: NodeMixPolicySpec, pods: Sequence[Pod], now_s: float

@@ -9,6 +9,7 @@ from nodemix.operator.errors import (
     StaleViewError,
 )
 from nodemix.operator.metrics.sources import DemandOrigin, DemandReading
+from nodemix.operator.prices.books import PriceReading
 from nodemix.operator.reconcile import Tick, reconcile, to_conditions
 from nodemix.operator.worker import DecisionOutcome
 from nodemix.optimizer.errors import EmptyCatalogError, InfeasiblePlanError
@@ -120,9 +121,13 @@ FAILURES = [
         FRESH,
         "StaleView",
     ),
-    ({"prices": EmptyCatalogError("PriceBook/aws", "all prices are 0")}, FRESH, "EmptyCatalog"),
     (
-        {"prices": PriceSourceError("ConfigMap/prices", "is absent", "create it")},
+        {"price_reading": EmptyCatalogError("PriceBook/aws", "all prices are 0")},
+        FRESH,
+        "EmptyCatalog",
+    ),
+    (
+        {"price_reading": PriceSourceError("ConfigMap/prices", "is absent", "create it")},
         FRESH,
         "PriceSource",
     ),
@@ -132,7 +137,11 @@ FAILURES = [
         "InfeasiblePlan",
     ),
     ({"outcome": DecisionFailedError("worker", "died", "wait")}, FEASIBLE, "DecisionFailed"),
-    ({"prices": ConnectionFailedError("server", "is down", "wait")}, FEASIBLE, "ConnectionFailed"),
+    (
+        {"price_reading": ConnectionFailedError("server", "is down", "wait")},
+        FEASIBLE,
+        "ConnectionFailed",
+    ),
 ]
 
 
@@ -199,12 +208,11 @@ async def test_an_unreadable_object_is_named() -> None:
 
 async def test_offers_that_were_left_out_are_named() -> None:
     note = Note("offer m5.large/us-east-1a/spot", "price 0 is not positive", "correct it")
-    catalog = make_catalog()
-    prices = type(catalog)(catalog.offers, catalog.source, notes=(note,))
+    prices = PriceReading(make_catalog(), 0.0, (note,))
 
-    result = await tick(FakeSources(prices=prices))
+    result = await tick(FakeSources(price_reading=prices))
 
-    assert said(result, FEASIBLE)[1] == "OffersLeftOut"
+    assert said(result, FEASIBLE)[1] == "PricesDegraded"
     assert "price 0 is not positive" in said(result, FEASIBLE)[2]
 
 
@@ -216,7 +224,7 @@ async def test_apply_says_that_it_is_not_supported() -> None:
 
 async def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
     good = await tick(FakeSources())
-    bad = await tick(FakeSources(prices=EmptyCatalogError("x", "y")))
+    bad = await tick(FakeSources(price_reading=EmptyCatalogError("x", "y")))
 
     first = to_conditions((), good.findings, NOW_S, 1)
     second = to_conditions(first, good.findings, NOW_S + 60, 1)

@@ -26,6 +26,7 @@ from nodemix.operator.errors import (
     StaleViewError,
 )
 from nodemix.operator.metrics.sources import DemandReading
+from nodemix.operator.prices.books import PriceReading
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest
 from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.errors import CatalogError, OptimizerError
@@ -100,7 +101,7 @@ class Sources(Protocol):
         """The cluster as it is; raises StaleViewError when the view is too old."""
         ...
 
-    async def catalog(self, spec: NodeMixPolicySpec) -> Catalog:
+    async def prices(self, spec: NodeMixPolicySpec) -> PriceReading:
         """Offers on sale; raises CatalogError or PriceSourceError when there are none to trust."""
         ...
 
@@ -143,12 +144,13 @@ async def _decide(
     snapshot = sources.snapshot()
     findings.append(_data_finding(snapshot))
     pods = _selected(policy, others, snapshot)
-    catalog = await sources.catalog(policy.spec)
+    prices = await sources.prices(policy.spec)
     reading = await sources.demand(policy.spec, pods, now_s)
-    outcome = await sources.decide(_request(policy, snapshot, catalog, reading, previous, now_s))
+    request = _request(policy, snapshot, prices.catalog, reading, previous, now_s)
+    outcome = await sources.decide(request)
     findings += _forecast_findings(reading, outcome)
-    findings += _plan_findings(outcome.recommendation, catalog)
-    return Tick(tuple(findings), outcome.recommendation, outcome.forecast, catalog)
+    findings += _plan_findings(outcome.recommendation, prices.degraded)
+    return Tick(tuple(findings), outcome.recommendation, outcome.forecast, prices.catalog)
 
 
 def _request(
@@ -284,7 +286,9 @@ def _basis(reading: DemandReading, outcome: DecisionOutcome) -> str:
     return f"planned on what {reading.source} knows"
 
 
-def _plan_findings(recommendation: Recommendation, catalog: Catalog) -> list[Finding]:
+def _plan_findings(
+    recommendation: Recommendation, degraded_prices: Sequence[Note]
+) -> list[Finding]:
     feasible, ready = ConditionType.PLAN_FEASIBLE, ConditionType.READY
     ready_now = Finding(ready, TRUE, "Decided", recommendation.reasons[0])
     if recommendation.unplaceable:
@@ -293,9 +297,9 @@ def _plan_findings(recommendation: Recommendation, catalog: Catalog) -> list[Fin
             for u in recommendation.unplaceable[:NAMED_AT_MOST]
         )
         return [Finding(feasible, FALSE, "UnplaceablePods", text), ready_now]
-    if catalog.notes:
-        text = "every pod has a place, but offers were left out: " + _listed(catalog.notes)
-        return [Finding(feasible, TRUE, "OffersLeftOut", text), ready_now]
+    if degraded_prices:
+        text = "every pod has a place, but prices are degraded: " + _listed(degraded_prices)
+        return [Finding(feasible, TRUE, "PricesDegraded", text), ready_now]
     text = "every pod has a place in the plan"
     return [Finding(feasible, TRUE, "AllPodsPlaced", text), ready_now]
 

@@ -1,0 +1,160 @@
+"""What a tick leaves behind: status, a plan where the decision changed, events, metrics."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from nodemix.forecasting.types import DemandForecast
+from nodemix.operator.api.conditions import Conditions, parse_conditions
+from nodemix.operator.objects import NODEMIX_API, ObjectWriter
+from nodemix.operator.reconcile import PolicyObject, Tick, to_conditions
+from nodemix.operator.report.events import EVENTS_NAMESPACE, Happening, plan_made, to_event
+from nodemix.operator.report.exporter import Exporter, ForecastPods
+from nodemix.operator.report.status import PLAN_LIFETIME, plan_name, to_plan_object, to_status
+
+POLICIES = "nodemixpolicies"
+PLANS_PATH = f"{NODEMIX_API}/nodemixplans"
+EVENTS_PATH = f"/apis/events.k8s.io/v1/namespaces/{EVENTS_NAMESPACE}/events"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Standing:
+    """What is remembered of a policy between ticks.
+
+    Args:
+        plan: name of the last plan, and when it was made.
+    """
+
+    conditions: Conditions = ()
+    plan: tuple[str, float] | None = None
+    forecast: DemandForecast | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_status(cls, body: dict[str, Any]) -> "Standing":
+        """What an earlier process left in the object."""
+        return cls(parse_conditions((body.get("status") or {}).get("conditions") or ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Writes what a tick found.
+
+    Args:
+        plans_kept: of a policy; older ones that nobody approved are removed.
+    """
+
+    writer: ObjectWriter
+    exporter: Exporter
+    plans_kept: int
+
+    async def publish(
+        self, policy: PolicyObject, tick: Tick, standing: Standing, now_s: float
+    ) -> Standing:
+        """Write status, plan and events; the standing after it.
+
+        Raises:
+            ConnectionFailedError: the API server refuses; the next tick tries again.
+        """
+        generation = policy.body["metadata"].get("generation", 0)
+        conditions = to_conditions(standing.conditions, tick.findings, now_s, generation)
+        plan = standing.plan
+        if tick.recommendation is not None and tick.catalog is not None:
+            plan = await self._propose(policy, tick, standing, now_s)
+        await self._write_status(policy, tick, conditions, plan)
+        await self._tell(policy, _changes(standing.conditions, conditions), now_s)
+        self._measure(policy, tick, conditions)
+        return Standing(conditions, plan, tick.forecast or standing.forecast)
+
+    async def _propose(
+        self, policy: PolicyObject, tick: Tick, standing: Standing, now_s: float
+    ) -> tuple[str, float]:
+        """Create the plan unless the same decision stands already and has not expired."""
+        recommendation = tick.recommendation
+        assert recommendation is not None  # noqa: S101 - checked by the caller
+        assert tick.catalog is not None  # noqa: S101 - likewise
+        name = plan_name(recommendation)
+        lifetime_s = PLAN_LIFETIME.total_seconds()
+        if standing.plan and standing.plan[0] == name and now_s - standing.plan[1] < lifetime_s:
+            return standing.plan
+        body = to_plan_object(recommendation, tick.catalog, policy.body)
+        if await self.writer.create(PLANS_PATH, body) is None:
+            await self.writer.delete(f"{PLANS_PATH}/{name}")
+            await self.writer.create(PLANS_PATH, body)
+        await self._tell(policy, [plan_made(recommendation, name)], now_s)
+        await self._prune(policy, name, now_s)
+        return name, now_s
+
+    async def _write_status(
+        self,
+        policy: PolicyObject,
+        tick: Tick,
+        conditions: Conditions,
+        plan: tuple[str, float] | None,
+    ) -> None:
+        status: dict[str, object] = {}
+        if tick.recommendation is not None:
+            numbers = to_status(tick.recommendation, plan[0] if plan else None)
+            status = numbers.model_dump(mode="json", by_alias=True)
+            status.pop("conditions")
+        status["conditions"] = [c.model_dump(mode="json", by_alias=True) for c in conditions]
+        status["observedGeneration"] = policy.body["metadata"].get("generation", 0)
+        await self.writer.patch_status(POLICIES, policy.name, status)
+
+    async def _tell(
+        self, policy: PolicyObject, happenings: Iterable[Happening], now_s: float
+    ) -> None:
+        now = datetime.fromtimestamp(now_s, UTC)
+        for happening in happenings:
+            log.info(happening.reason, policy=policy.name, message=happening.message)
+            await self.writer.create(EVENTS_PATH, to_event(happening, policy.body, now))
+
+    async def _prune(self, policy: PolicyObject, newest: str, now_s: float) -> None:
+        """Remove expired and surplus plans that nobody approved."""
+        query = f"{PLANS_PATH}?labelSelector=nodemix.dev/policy={policy.name[:63]}"
+        listed = await self.writer.get(query) or {}
+        plans = [plan for plan in listed.get("items", ()) if not plan["spec"].get("approved")]
+        plans.sort(key=lambda plan: plan["metadata"]["creationTimestamp"], reverse=True)
+        for position, plan in enumerate(plans):
+            expires = datetime.fromisoformat(plan["spec"]["expiresAt"]).timestamp()
+            is_newest = plan["metadata"]["name"] == newest
+            if not is_newest and (expires < now_s or position >= self.plans_kept):
+                await self.writer.delete(f"{PLANS_PATH}/{plan['metadata']['name']}")
+
+    def _measure(self, policy: PolicyObject, tick: Tick, conditions: Conditions) -> None:
+        self.exporter.record_conditions(policy.name, {c.type: str(c.status) for c in conditions})
+        if tick.recommendation is not None:
+            self.exporter.record(tick.recommendation, _forecast_pods(tick, policy))
+        elif not policy.is_paused:
+            self.exporter.count_decision(policy.name, "failed")
+
+
+def _changes(before: Conditions, after: Conditions) -> list[Happening]:
+    """An event for every condition whose status or reason moved, except at the first good one."""
+    known = {condition.type: (condition.status, condition.reason) for condition in before}
+    good = {"Applied": "False", "Fallback": "False", "Paused": "False"}
+    happenings = []
+    for condition in after:
+        is_good = str(condition.status) == good.get(condition.type, "True")
+        was = known.get(condition.type)
+        if was == (condition.status, condition.reason) or (was is None and is_good):
+            continue
+        kind = "Normal" if is_good else "Warning"
+        happenings.append(Happening(kind, condition.reason, condition.message))
+    return happenings
+
+
+def _forecast_pods(tick: Tick, policy: PolicyObject) -> ForecastPods | None:
+    """Median and 95 % quantile of the highest total of pods within the lead time."""
+    forecast = tick.forecast
+    if forecast is None or "pods" not in forecast.indicators:
+        return None
+    column = forecast.indicators.index("pods")
+    lead_time_s = policy.spec.objective.slo.lead_time_seconds
+    steps = max(1, round(lead_time_s / forecast.step_s))
+    totals = forecast.samples[:, :, :steps, column].sum(axis=1).max(axis=1)
+    totals.sort()
+    return ForecastPods(float(totals[len(totals) // 2]), float(totals[int(0.95 * len(totals))]))
