@@ -5,11 +5,13 @@
     OperatorError
     +-- ClusterError              the cluster cannot be observed
     |   +-- ConnectionFailedError   the API server cannot be reached or refuses us
+    |   +-- ExpiredVersionError     the API server has forgotten the version we watch from
     |   +-- StaleViewError          the view is older than a decision may rest on
     |   +-- QuantityError           a Kubernetes quantity cannot be parsed
     |   +-- SnapshotFileError       a snapshot file cannot be used
     +-- SourceError               something outside the cluster does not deliver
-    |   +-- PrometheusError
+    |   +-- PrometheusError         it refuses the query or answers nonsense
+    |   |   +-- PrometheusDownError   it does not answer at all
     |   +-- MetricsServerError
     |   +-- PriceSourceError
     +-- PolicyError               a policy cannot be carried out
@@ -48,6 +50,10 @@ class ConnectionFailedError(ClusterError):
     """The API server cannot be reached, or refuses us."""
 
 
+class ExpiredVersionError(ClusterError):
+    """The API server no longer holds the version asked for (410); listing anew heals it."""
+
+
 class StaleViewError(ClusterError):
     """The view of the cluster is older than a decision may rest on; it heals by itself."""
 
@@ -66,6 +72,10 @@ class SourceError(OperatorError):
 
 class PrometheusError(SourceError):
     """Prometheus cannot be reached, refuses the query or answers nonsense."""
+
+
+class PrometheusDownError(PrometheusError):
+    """Prometheus does not answer, whatever is asked; asking something else is useless."""
 
 
 class MetricsServerError(SourceError):
