@@ -40,7 +40,7 @@ class DemandHistory:
     @property
     def steps(self) -> int:
         """Length of the grid."""
-        return self.values.shape[2]
+        return int(self.values.shape[2])
 
     @property
     def end_s(self) -> float:
@@ -96,12 +96,12 @@ class DemandForecast:
     @property
     def draws(self) -> int:
         """Number of joint paths."""
-        return self.samples.shape[0]
+        return int(self.samples.shape[0])
 
     @property
     def steps(self) -> int:
         """Length of the horizon in steps."""
-        return self.samples.shape[2]
+        return int(self.samples.shape[2])
 
     def quantile(self, level: float) -> FloatArray:
         """The ``level`` quantile of each step, shape (series, steps, indicators)."""
