@@ -92,11 +92,15 @@ def _per_pod(
 ) -> FloatArray:
     """What one pod of each workload serves of each indicator, shape (workloads, indicators).
 
-    A forecast of pods counts them; one of cores or memory is covered by what the pods request.
+    A forecast of pods counts them and then speaks alone; else cores and memory are covered by what
+    the pods request. Usage beside a count would ask for pods that nobody starts.
     """
     requests = {pod.workload: pod.template.requests for pod in snapshot.pods}
     served = np.full((len(keys), len(indicators)), np.inf)
+    spoken = ("pods",) if "pods" in indicators else indicators
     for column, indicator in enumerate(indicators):
+        if indicator not in spoken:
+            continue
         for row, key in enumerate(keys):
             amount = 1 if indicator == "pods" else requests[key].amount(indicator)
             served[row, column] = amount or np.inf

@@ -101,15 +101,11 @@ def best_pattern(
     """
     dims = len(room)
     excess = np.zeros(dims)
-    slack = (
-        relaxed_worth(values, requests, limits, room, compatible, multipliers, excess) - target
-    )
+    slack = relaxed_worth(values, requests, limits, room, compatible, multipliers, excess) - target
     if slack <= 0.0:
         return target, True
     slack += _SAFETY * (1.0 + target)
-    rows, least, most = open_rows(
-        values, requests, limits, room, compatible, multipliers, slack
-    )
+    rows, least, most = open_rows(values, requests, limits, room, compatible, multipliers, slack)
     levels = len(rows)
     rest = rest_worth(values, requests, rows, most, multipliers)
     left = room.copy()

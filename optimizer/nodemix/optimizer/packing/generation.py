@@ -9,9 +9,10 @@ from nodemix.optimizer.packing.bound import certified_bound
 from nodemix.optimizer.packing.branch import best_pattern
 from nodemix.optimizer.packing.columns import ColumnPool
 from nodemix.optimizer.packing.greedy import row_orders
+from nodemix.optimizer.packing.knapsack import counting_knapsacks, plain_knapsacks
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.packing.master import Master, Relaxation
-from nodemix.optimizer.packing.pricing import price_offers, tighten_offers
+from nodemix.optimizer.packing.pricing import price_offers
 from nodemix.optimizer.problem.types import FloatArray, IntArray
 
 PAYS = 1e-7
@@ -54,8 +55,8 @@ class Generation:
         self.lower_bound_usd_per_hour = 0.0
         self._params = params
         self._master = Master(market, pool)
-        even = market.price[:, None] / np.maximum(market.room, 1) / market.room.shape[1]
-        self._multipliers = np.ascontiguousarray(even)
+        self._plain = plain_knapsacks(market)
+        self._counting = counting_knapsacks(market)
         self._effort = 0
 
     def run(self, deadline: Deadline) -> None:
@@ -87,12 +88,12 @@ class Generation:
     def _price_greedily(self, relaxation: Relaxation) -> None:
         market, values = self.market, relaxation.row_duals
         targets = self._targets(relaxation)
-        bounds = self._tighten(values, targets, _STEPS)
+        bounds = self._plain.worth(values, targets, _STEPS)
         pods = np.zeros((len(targets), market.rows), dtype=np.int64)
         worth = np.zeros(len(targets))
         price_offers(
             values, row_orders(market, values), market.requests, market.limits, market.room,
-            market.compatible, self._multipliers, pods, worth,
+            market.compatible, self._plain.multipliers, pods, worth,
         )  # fmt: skip
         self._raise_bound(relaxation, bounds)
         gain = worth / targets
@@ -100,18 +101,10 @@ class Generation:
         best = best[gain[best] > 1.0 + PAYS]
         self.pool.add_all(best, pods[best])
 
-    def _tighten(self, values: FloatArray, targets: FloatArray, steps: int) -> FloatArray:
-        market, bounds = self.market, np.zeros(len(targets))
-        tighten_offers(
-            values, market.requests, market.limits, market.room, market.compatible,
-            self._multipliers, targets, steps, bounds,
-        )  # fmt: skip
-        return bounds
-
     def _price_exactly(self, relaxation: Relaxation, deadline: Deadline) -> None:
         """Search the offers whose bound leaves room for a pattern that pays."""
         targets = self._targets(relaxation)
-        bounds = self._tighten(relaxation.row_duals, targets, _STEPS_EXACT)
+        bounds = self._counting.worth(relaxation.row_duals, targets, _STEPS_EXACT)
         pods = np.zeros(self.market.rows, dtype=np.int64)
         for o in np.argsort(-bounds / targets, kind="stable"):
             if bounds[o] <= targets[o] * (1.0 + PAYS) or deadline.has_passed:
@@ -129,8 +122,8 @@ class Generation:
             if bound <= above:
                 break
             worth, is_best = best_pattern(
-                values, market.requests, market.limits, market.room[offer],
-                market.compatible[offer], self._multipliers[offer], above, nodes, pods,
+                values, self._counting.requests[offer], market.limits, self._counting.room[offer],
+                market.compatible[offer], self._counting.multipliers[offer], above, nodes, pods,
             )  # fmt: skip
             if worth > above:
                 self.pool.add(offer, pods)

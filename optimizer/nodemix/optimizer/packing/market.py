@@ -96,9 +96,7 @@ def _packed(compatible: BoolArray) -> Bits:
 
 
 @compiled
-def _undominated(
-    price: FloatArray, room: IntArray, bits: Bits, weights: FloatArray
-) -> IntArray:
+def _undominated(price: FloatArray, room: IntArray, bits: Bits, weights: FloatArray) -> IntArray:
     """Positions of the offers that no cheaper or equal one before them dominates."""
     kept = np.empty(len(price), dtype=np.int64)
     n = 0

@@ -83,9 +83,7 @@ class Master:
             for cap in broken:
                 self._add_cap(cap)
 
-    def _add_row(
-        self, lower: float, upper: float, weights: FloatArray, columns: list[int]
-    ) -> None:
+    def _add_row(self, lower: float, upper: float, weights: FloatArray, columns: list[int]) -> None:
         """A row, and a column that buys what it lacks."""
         solver = self._solver
         row = solver.getNumRow()

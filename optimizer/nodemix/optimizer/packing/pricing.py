@@ -131,8 +131,19 @@ def tighten_offers(
     steps: int,
     bounds: FloatArray,
 ) -> None:
-    """The Lagrangian bound of each offer's best pattern, multipliers warm; writes ``bounds``."""
+    """The Lagrangian bound of each offer's best pattern, multipliers warm; writes ``bounds``.
+
+    Args:
+        requests: shape (offers or 1, rows, dimensions); one stands for all offers.
+    """
     for o in range(len(room)):
         bounds[o] = tighten(
-            values, requests, limits, room[o], compatible[o], multipliers[o], targets[o], steps
+            values,
+            requests[min(o, len(requests) - 1)],
+            limits,
+            room[o],
+            compatible[o],
+            multipliers[o],
+            targets[o],
+            steps,
         )
