@@ -75,9 +75,9 @@ class PolicyLoops:
     async def _follow(self, name: str, follower: _Follower) -> None:
         while True:
             wait_s = STANDBY_S
+            follower.wake.clear()
             if self.may_decide():
                 wait_s = await self._tick(name, follower)
-            follower.wake.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(follower.wake.wait(), wait_s)
 
@@ -86,7 +86,7 @@ class PolicyLoops:
         try:
             policy = PolicyObject.parse(follower.body)
         except ValidationError as err:
-            log.error("PolicyUnreadable", policy=name, message=str(err))
+            log.warning("PolicyUnreadable", policy=name, message=str(err))
             return STANDBY_S * 60
         now_s = self.now()
         try:

@@ -1,7 +1,7 @@
 """From records to a snapshot: owners, node overhead, and rules between workloads."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nodemix.operator.cluster.records import (
@@ -54,7 +54,7 @@ def assemble(store: Store, now_s: float, notes: Iterable[Note]) -> Snapshot:
                 key=lambda b: (b.namespace, b.name),
             )
         ),
-        overhead=_overhead(r for r in records if _is_node_bound(r)),
+        overhead=_overhead((r for r in records if _is_node_bound(r)), {r.node.name for r in nodes}),
         notes=(*found, *_pod_faults(movable, owners)),
     )
 
@@ -108,10 +108,13 @@ def _is_replica_set_of_another(record: WorkloadRecord) -> bool:
     return record.key.kind == "ReplicaSet" and record.owner is not None
 
 
-def _overhead(pods: Iterable[PodRecord]) -> tuple[tuple[str, Resources], ...]:
+def _overhead(
+    pods: Iterable[PodRecord], nodes: Container[str]
+) -> tuple[tuple[str, Resources], ...]:
+    """What its node-bound pods take of each known node; a pod may outlive its node a while."""
     total: dict[str, Resources] = {}
     for pod in pods:
-        if pod.node_name is not None:
+        if pod.node_name is not None and pod.node_name in nodes:
             requests = pod.shape.template.requests
             total[pod.node_name] = total.get(pod.node_name, Resources()) + requests
     return tuple(sorted(total.items()))

@@ -30,9 +30,7 @@ _QUANTITY: Final = re.compile(
 )
 _CORE: Final = ("cpu", "memory", "ephemeral-storage", "pods")
 _HUGE_PAGES: Final = "hugepages-"
-_REMEDY: Final = (
-    "write a number with a suffix of n u m k M G T P E Ki Mi Gi Ti Pi Ei, e.g. 500m, 2Gi"
-)
+_REMEDY: Final = "write a number and one of n u m k M G T P E Ki Mi Gi Ti Pi Ei, e.g. 500m, 2Gi"
 
 
 @lru_cache(maxsize=4096)
@@ -98,7 +96,7 @@ def _resources(amounts: Amounts, rounded: Callable[[Fraction], int], pods: int) 
 
 
 def _is_extended(name: str) -> bool:
-    """Names with a domain, and huge pages; a node also lists its volume slots, which are neither."""
+    """Names with a domain, and huge pages; a node lists volume slots too, which are neither."""
     return name not in _CORE and ("/" in name or name.startswith(_HUGE_PAGES))
 
 

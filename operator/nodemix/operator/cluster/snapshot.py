@@ -1,91 +1,77 @@
-"""The records of a cluster, and snapshots of them."""
+"""Snapshots of a cluster: from API objects, and from what ``kubectl get ... -o yaml`` prints."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
-from nodemix.operator.cluster.assembly import assemble
-from nodemix.operator.cluster.records import (
-    KINDS,
-    PodRecord,
-    Record,
-    RecordKey,
-    key_of,
-    record_of,
-)
-from nodemix.operator.cluster.templates import PodShape
-from nodemix.optimizer.snapshot import Note, Snapshot
+import orjson
+import yaml
+from nodemix.operator.cluster.store import SnapshotStore, snapshot_of
+from nodemix.operator.errors import SnapshotFileError
+from nodemix.optimizer.snapshot import Snapshot
+
+__all__ = ["SnapshotStore", "read_snapshot_file", "snapshot_of"]
 
 Json = dict[str, Any]
-Records = dict[RecordKey, Record]
+
+REMEDY: Final = (
+    "write it with `kubectl get nodes,pods,deployments,replicasets,statefulsets,daemonsets,"
+    "jobs,poddisruptionbudgets -A -o yaml > cluster.yaml`"
+)
+_GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
-class SnapshotStore:
-    """The cluster as last seen: trimmed records by kind and name.
-
-    Pods of one rollout share one template object. Not thread-safe: one writer, one loop.
-    """
-
-    def __init__(self) -> None:
-        self._records: dict[str, Records] = {kind: {} for kind in KINDS}
-        self._shapes: dict[PodShape, PodShape] = {}
-
-    def upsert(self, kind: str, obj: Json) -> None:
-        """Take over the present state of one object."""
-        record = self.trimmed(kind, obj)
-        if record is None:
-            self.delete(kind, obj)
-        else:
-            self._records[kind][key_of(obj)] = record
-
-    def delete(self, kind: str, obj: Json) -> None:
-        """Forget one object; an unknown one is no error."""
-        self._records[kind].pop(key_of(obj), None)
-
-    def replace(self, kind: str, objs: Iterable[Json]) -> None:
-        """Make ``objs`` all there is of one kind."""
-        found = ((key_of(obj), self.trimmed(kind, obj)) for obj in objs)
-        self.install(kind, {key: record for key, record in found if record is not None})
-
-    def install(self, kind: str, records: Records) -> None:
-        """Make ``records`` (of :meth:`trimmed`) all there is of one kind, in one step."""
-        self._records[kind] = records
-        if kind == "Pod":
-            self._forget_unused_shapes()
-
-    def trimmed(self, kind: str, obj: Json) -> Record | None:
-        """The record of an object, sharing its template with equal ones."""
-        record = record_of(kind, obj)
-        if isinstance(record, PodRecord):
-            return record.sharing(self._shapes.setdefault(record.shape, record.shape))
-        return record
-
-    def count(self, kind: str) -> int:
-        """How many objects of one kind are known."""
-        return len(self._records[kind])
-
-    def snapshot(self, now_s: float, notes: Iterable[Note] = ()) -> Snapshot:
-        """One consistent view, sorted by name; costs about 10 microseconds a pod."""
-        return assemble(self._records, now_s, notes)
-
-    def _forget_unused_shapes(self) -> None:
-        pods = self._records["Pod"].values()
-        shapes = {record.shape for record in pods if isinstance(record, PodRecord)}
-        self._shapes = {shape: shape for shape in shapes}
-
-
-def snapshot_of(objects: Iterable[Mapping[str, Any]], now_s: float) -> Snapshot:
-    """The snapshot of API objects of any kinds; those no decision needs are counted in a note.
+def read_snapshot_file(path: Path, now_s: float) -> Snapshot:
+    """The snapshot in a file of API objects: YAML or JSON, a list or a stream, plain or gzipped.
 
     Raises:
-        KeyError, TypeError, AttributeError, ValueError: an object lacks its shape.
+        SnapshotFileError: the file cannot be read or holds neither nodes nor pods.
     """
-    store = SnapshotStore()
-    unused: dict[str, int] = {}
-    for obj in objects:
-        kind = obj["kind"]
-        if kind in KINDS:
-            store.upsert(kind, dict(obj))
-        else:
-            unused[kind] = unused.get(kind, 0) + 1
-    facts = (f"{count} of kind {kind} are not used" for kind, count in sorted(unused.items()))
-    return store.snapshot(now_s, [Note("objects", fact) for fact in facts])
+    objects = [obj for document in _documents(path) for obj in _objects(path, document)]
+    try:
+        snapshot = snapshot_of(objects, now_s)
+    except SnapshotFileError as err:
+        raise SnapshotFileError(str(path), f"{err.subject} {err.fact}", err.remedy) from err
+    if not any(obj.get("kind") in ("Node", "Pod") for obj in objects):
+        raise SnapshotFileError(str(path), "holds neither nodes nor pods", REMEDY)
+    return snapshot
+
+
+def _documents(path: Path) -> list[object]:
+    content = _content(path)
+    if content.lstrip()[:1] == b"{":
+        try:
+            return [orjson.loads(content)]
+        except orjson.JSONDecodeError:
+            pass  # a YAML flow mapping, or a stream: the YAML reader knows both
+    try:
+        return list(yaml.load_all(content, Loader=yaml.CSafeLoader))
+    except yaml.YAMLError as err:
+        where = " ".join(str(err).split())
+        raise SnapshotFileError(str(path), f"is neither YAML nor JSON ({where})", REMEDY) from err
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
+    except (OSError, EOFError, zlib.error) as err:
+        raise SnapshotFileError(str(path), f"cannot be read ({err})", REMEDY) from err
+
+
+def _objects(path: Path, document: object) -> Iterator[Json]:
+    """The objects of one document; the items of a typed list (PodList) may lack their kind."""
+    if document is None:
+        return
+    if not isinstance(document, dict):
+        raise SnapshotFileError(str(path), "holds something that is no object", REMEDY)
+    kind = str(document.get("kind") or "")
+    if not kind.endswith("List"):
+        yield document
+        return
+    for item in document.get("items") or ():
+        if not isinstance(item, dict):
+            raise SnapshotFileError(str(path), "lists something that is no object", REMEDY)
+        yield item if "kind" in item else {**item, "kind": kind.removesuffix("List")}

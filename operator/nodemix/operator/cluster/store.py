@@ -1,0 +1,125 @@
+"""The records of a cluster as last seen."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from nodemix.operator.cluster.assembly import assemble
+from nodemix.operator.cluster.records import (
+    KINDS,
+    PodRecord,
+    Record,
+    RecordKey,
+    key_of,
+    record_of,
+)
+from nodemix.operator.cluster.templates import PodShape
+from nodemix.operator.errors import SnapshotFileError
+from nodemix.optimizer.snapshot import Note, Snapshot
+
+Json = dict[str, Any]
+Records = dict[RecordKey, Record]
+_WRONG_SHAPE: Final = (KeyError, TypeError, AttributeError, ValueError)
+
+
+class SnapshotStore:
+    """The cluster as last seen: trimmed records by kind and name.
+
+    Pods of one rollout share one template object. An object that cannot be read is left out and
+    noted. Not thread-safe: one writer, one loop.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[str, Records] = {kind: {} for kind in KINDS}
+        self._shapes: dict[PodShape, PodShape] = {}
+        self._unreadable: dict[tuple[str, RecordKey], Note] = {}
+
+    def upsert(self, kind: str, obj: Json) -> None:
+        """Take over the present state of one object."""
+        record = self.trimmed(kind, obj)
+        if record is None:
+            self._records[kind].pop(key_of(obj), None)
+        else:
+            self._records[kind][key_of(obj)] = record
+
+    def delete(self, kind: str, obj: Json) -> None:
+        """Forget one object; an unknown one is no error."""
+        self._records[kind].pop(key_of(obj), None)
+        self._unreadable.pop((kind, key_of(obj)), None)
+
+    def replace(self, kind: str, objs: Iterable[Json]) -> None:
+        """Make ``objs`` all there is of one kind."""
+        found = [(key_of(obj), self.trimmed(kind, obj)) for obj in objs]
+        records = {key: record for key, record in found if record is not None}
+        self.install(kind, records, {key for key, _ in found})
+
+    def install(self, kind: str, records: Records, listed: set[RecordKey]) -> None:
+        """Make ``records`` (of :meth:`trimmed`) all there is of one kind, in one step.
+
+        Args:
+            listed: the keys of all objects there are, readable or not.
+        """
+        self._records[kind] = records
+        gone = [at for at in self._unreadable if at[0] == kind and at[1] not in listed]
+        for at in gone:
+            del self._unreadable[at]
+        if kind == "Pod":
+            self._forget_unused_shapes()
+
+    def trimmed(self, kind: str, obj: Json) -> Record | None:
+        """The record of an object, sharing its template with equal ones; None if there is none."""
+        at = (kind, key_of(obj))
+        try:
+            record = record_of(kind, obj)
+        except _WRONG_SHAPE as err:
+            self._unreadable[at] = _unreadable(kind, at[1], err)
+            return None
+        self._unreadable.pop(at, None)
+        if isinstance(record, PodRecord):
+            return record.sharing(self._shapes.setdefault(record.shape, record.shape))
+        return record
+
+    def count(self, kind: str) -> int:
+        """How many objects of one kind are known."""
+        return len(self._records[kind])
+
+    def snapshot(self, now_s: float, notes: Iterable[Note] = ()) -> Snapshot:
+        """One consistent view, sorted by name; costs about 10 microseconds a pod."""
+        return assemble(self._records, now_s, (*notes, *self._unreadable.values()))
+
+    def _forget_unused_shapes(self) -> None:
+        pods = self._records["Pod"].values()
+        shapes = {id(r.shape): r.shape for r in pods if isinstance(r, PodRecord)}
+        self._shapes = {shape: shape for shape in shapes.values()}
+
+
+def snapshot_of(objects: Iterable[Json], now_s: float) -> Snapshot:
+    """The snapshot of API objects of any kinds; kinds that no decision needs are noted.
+
+    Raises:
+        SnapshotFileError: an object lacks its kind or name.
+    """
+    store = SnapshotStore()
+    unused: dict[str, int] = {}
+    for number, obj in enumerate(objects, start=1):
+        kind = _kind_of(number, obj)
+        if kind in KINDS:
+            store.upsert(kind, obj)
+        else:
+            unused[kind] = unused.get(kind, 0) + 1
+    notes = (Note(kind, f"{n} objects are not used") for kind, n in sorted(unused.items()))
+    return store.snapshot(now_s, notes)
+
+
+def _kind_of(number: int, obj: Json) -> str:
+    try:
+        key_of(obj)
+        return str(obj["kind"])
+    except _WRONG_SHAPE as err:
+        remedy = "give each object kind and metadata.name, as kubectl prints them"
+        raise SnapshotFileError(f"object {number}", "has no kind or no name", remedy) from err
+
+
+def _unreadable(kind: str, key: RecordKey, err: Exception) -> Note:
+    subject = f"{key[0]}/{kind}/{key[1]}" if key[0] else f"{kind}/{key[1]}"
+    fact = f"cannot be read ({type(err).__name__}: {err}) and is left out"
+    return Note(subject, fact, "compare it with what the API server holds", "error")
