@@ -64,9 +64,9 @@ def make_recommendation(policy: str = "web") -> Recommendation:
 
 
 class FakeCluster:
-    age_s = 0.5
+    age_s: float | None = 0.5
 
-    def view_age_s(self) -> float:
+    def view_age_s(self) -> float | None:
         return self.age_s
 
     def objects(self) -> Mapping[str, int]:
@@ -220,6 +220,14 @@ def test_the_age_of_the_view_is_asked_at_each_scrape(exporter: Exporter) -> None
     assert value(exporter, "nodemix_cluster_view_age_seconds") == 42.0
     assert value(exporter, "nodemix_informer_objects", resource="pods") == 5000
     assert value(exporter, "nodemix_informer_relists_total", resource="pods") == 2
+
+
+def test_a_view_that_was_never_listed_has_no_age(exporter: Exporter) -> None:
+    cluster = FakeCluster()
+    cluster.age_s = None
+    exporter.watch_cluster(cluster)
+
+    assert value(exporter, "nodemix_cluster_view_age_seconds") is None
 
 
 def test_two_exporters_live_side_by_side(exporter: Exporter) -> None:

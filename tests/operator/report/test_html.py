@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 from nodemix.operator.report.document import to_document
-from nodemix.operator.report.html import Picture, render_html
+from nodemix.operator.report.html import render_html
+from nodemix.operator.report.pictures import Picture
 from nodemix.optimizer.plan import Recommendation
 
 from tests.operator.report.examples import a_recommendation

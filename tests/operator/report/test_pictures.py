@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from nodemix.forecasting.types import DemandForecast, DemandHistory
 from nodemix.operator.report.document import to_document
-from nodemix.operator.report.pictures import cost_picture, demand_panels, demand_picture
+from nodemix.operator.report.pictures import (
+    cost_picture,
+    demand_panels,
+    demand_picture,
+    plan_pictures,
+)
 
 from tests.operator.report.examples import MADE_AT_S, a_recommendation
 
@@ -105,3 +110,13 @@ def test_a_gap_in_the_history_is_not_drawn_as_zero() -> None:
     total = demand_panels(history, a_forecast(), to_document(a_recommendation()))[0]
 
     assert np.isnan(total.past).sum() == 1
+
+
+def test_a_report_shows_costs_and_demand() -> None:
+    pictures = plan_pictures(to_document(a_recommendation()), a_history(), a_forecast())
+
+    assert [picture.caption.split()[0] for picture in pictures] == ["Cost", "Demand:"]
+
+
+def test_without_a_forecast_a_report_shows_the_costs_alone() -> None:
+    assert len(plan_pictures(to_document(a_recommendation()), None, None)) == 1

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 FILE_NAME = "nodemix.json"
+DEFAULT_FOLDER = Path("manifests/grafana")
 POLICIES_QUERY = "label_values(nodemix_condition, policy)"
 SUBSTITUTES = (("$policy", ".*"), ("$__rate_interval", "5m"))
 """What Grafana puts in the place of its variables, for asking Prometheus without Grafana."""
@@ -295,7 +296,7 @@ def _source() -> "DataSourceRef":
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the generated file; 1 when ``--check`` finds a difference."""
     parser = argparse.ArgumentParser(prog="nodemix.operator.report.dashboard", description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT_FOLDER)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args(arguments)
     files = {FILE_NAME: dashboard_json()}

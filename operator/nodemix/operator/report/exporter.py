@@ -26,8 +26,8 @@ class ClusterFigures(Protocol):
     A gauge that a loop writes freezes with the loop; these stay true when nothing decides any more.
     """
 
-    def view_age_s(self) -> float:
-        """Seconds since the API server was last heard."""
+    def view_age_s(self) -> float | None:
+        """Seconds since the API server was last heard; None before the first full list."""
         ...
 
     def objects(self) -> Mapping[str, int]:
@@ -66,7 +66,9 @@ class ClusterCollector(Collector):
         age = GaugeMetricFamily(
             "nodemix_cluster_view_age_seconds", "Seconds since the API server was last heard."
         )
-        age.add_metric([], self._figures.view_age_s())
+        age_s = self._figures.view_age_s()
+        if age_s is not None:
+            age.add_metric([], age_s)
         yield age
         objects = GaugeMetricFamily(
             "nodemix_informer_objects", "Objects the informer holds.", labels=["resource"]

@@ -1,12 +1,12 @@
 """The plan as one HTML file that needs no network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 from nodemix.operator.report.document import PlanDocument
+from nodemix.operator.report.pictures import Picture
 from nodemix.operator.report.text import (
     CLOSING_LINE,
     bound_line,
@@ -14,18 +14,6 @@ from nodemix.operator.report.text import (
     note_line,
     risk_line,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An SVG element and what it shows, for people who do not see it.
-
-    Args:
-        svg: trusted markup, made by :mod:`nodemix.operator.report.pictures`.
-    """
-
-    caption: str
-    svg: str
 
 
 def render_html(document: PlanDocument, pictures: Sequence[Picture] = ()) -> str:

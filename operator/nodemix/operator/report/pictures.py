@@ -31,6 +31,18 @@ NOW_COLOR = "#cf5b46"
 BOUND_COLOR = "#9a6dd7"
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An SVG element, and what it shows for people who do not see it.
+
+    Args:
+        svg: trusted markup; everything else in a report is escaped.
+    """
+
+    caption: str
+    svg: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DemandPanel:
     """What one panel of the demand picture shows.
@@ -49,6 +61,21 @@ class DemandPanel:
     ahead_h: FloatArray
     band: FloatArray
     planned: int | None
+
+
+def plan_pictures(
+    document: PlanDocument, history: DemandHistory | None, forecast: DemandForecast | None
+) -> tuple[Picture, ...]:
+    """What a report shows: the costs and, where there is a forecast, the demand."""
+    pictures = [
+        Picture("Cost now, of the plan, and the proven lower bound", cost_picture(document))
+    ]
+    if history is not None and forecast is not None:
+        panels = demand_panels(history, forecast, document)
+        if panels:
+            caption = "Demand: observed, forecast band and what the plan has room for"
+            pictures.append(Picture(caption, demand_picture(panels)))
+    return tuple(pictures)
 
 
 def demand_panels(
