@@ -1,0 +1,234 @@
+"""The command line: plan, demo, catalog and crds, without a cluster or against the current one.
+
+Exit codes: 0 nothing to change, 2 changes proposed, 1 error. What was asked for goes to stdout,
+everything else to stderr. Heavy imports live inside the commands, so that help is instant.
+"""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+EXIT_UNCHANGED = 0
+EXIT_ERROR = 1
+EXIT_CHANGES = 2
+
+_EXIT_USAGE = 2
+"""What typer exits with when it does not understand the arguments."""
+
+
+class OutputFormat(StrEnum):
+    """How a plan is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    HTML = "html"
+
+
+class ListFormat(StrEnum):
+    """How offers are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+
+
+class _Answered(SystemExit):
+    """A command has ended with an exit code of its own, as opposed to typer's."""
+
+
+class _Commands(TyperGroup):
+    """Gives exit code 2 to proposals alone, and a line instead of a traceback to known errors."""
+
+    def invoke(self, ctx: Any) -> None:  # noqa: ANN401 - typer's private context class
+        try:
+            code = super().invoke(ctx)
+        except _known_errors() as error:
+            _say(f"[bold red]error:[/] {_escaped(_message(error))}")
+            code = EXIT_ERROR
+        raise _Answered(code or EXIT_UNCHANGED)
+
+    def main(self, *args: Any, **extra: Any) -> None:  # noqa: ANN401 - typer's signature
+        try:
+            super().main(*args, **extra)
+        except _Answered:
+            raise
+        except SystemExit as end:
+            raise SystemExit(EXIT_ERROR if end.code == _EXIT_USAGE else end.code) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    help="Cost-optimal Kubernetes node mixes, with a proof.",
+    epilog="Exit codes: 0 nothing to change, 2 changes proposed, 1 error.",
+)
+
+_INPUT = {"exists": False, "dir_okay": False}
+SnapshotFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--snapshot",
+        help="What `kubectl get nodes,pods,deployments,replicasets,statefulsets,daemonsets,"
+        "poddisruptionbudgets -A -o yaml` prints (json and .gz too). "
+        "Without it the cluster of the current kubeconfig is read.",
+    ),
+]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", help="A NodeMixPolicy; the default policy without it.")
+]
+CatalogFile = Annotated[
+    Path | None,
+    typer.Option("--catalog", help="Instance types (CSV); the bundled ones without it."),
+]
+OffersFile = Annotated[
+    Path | None, typer.Option("--offers", help="Offers and prices (CSV); bundled without it.")
+]
+HistoryFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--history",
+        help="Demand (CSV: timestamp,workload,indicator,value). "
+        "Without it the plan is for the requests as they are.",
+    ),
+]
+
+
+@app.command()
+def plan(
+    snapshot: SnapshotFile = None,
+    policy: PolicyFile = None,
+    catalog: CatalogFile = None,
+    offers: OffersFile = None,
+    history: HistoryFile = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Time for the search; the policy's without it, else 8."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random draw.")] = 0,
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="What is printed.")
+    ] = OutputFormat.TABLE,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a self-contained HTML report.")
+    ] = None,
+) -> int:
+    """Find the cheapest node mix for a cluster and prove how good it is. Changes nothing."""
+    from nodemix.operator import offline  # noqa: PLC0415 - heavy
+
+    if catalog is not None and offers is None:
+        raise typer.BadParameter("a catalog needs its prices: give --offers too")
+    terms = offline.read_terms(policy).searching(seconds)
+    offers_on_sale = offline.read_catalog(catalog, offers)
+    observed = offline.observe(snapshot)
+    question = offline.Question(
+        observed, terms, offers_on_sale, offline.read_history(history, terms, observed), seed
+    )
+    answer = offline.answer(question, is_recorded=snapshot is not None)
+    if report is not None:
+        report.write_text(answer.to_html(), encoding="utf-8")
+        _say(f"report: {_escaped(str(report))}")
+    _print_answer(answer, output)
+    return EXIT_CHANGES if answer.document.is_change else EXIT_UNCHANGED
+
+
+@app.command()
+def crds() -> None:
+    """Print the custom resource definitions, ready for `kubectl apply -f -`."""
+    from nodemix.operator.api.crd import crds_yaml  # noqa: PLC0415 - heavy
+
+    typer.echo(crds_yaml(), nl=False)
+
+
+@app.command()
+def catalog(
+    catalog: CatalogFile = None,
+    offers: OffersFile = None,
+    family: Annotated[str, typer.Option(help="e.g. m7g")] = "",
+    zone: Annotated[str, typer.Option(help="e.g. us-east-1a")] = "",
+    market: Annotated[str, typer.Option(help="spot or on-demand")] = "",
+    gpu: Annotated[bool, typer.Option("--gpu", help="Only types with NVIDIA GPUs.")] = False,
+    min_vcpus: Annotated[int, typer.Option(min=0)] = 0,
+    max_vcpus: Annotated[int, typer.Option(min=0, help="0: no limit.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Rows of a table; 0: all.")] = 40,
+    output: Annotated[ListFormat, typer.Option("--output", "-o")] = ListFormat.TABLE,
+) -> None:
+    """List what can be bought, cheapest first."""
+    from nodemix.operator import offline  # noqa: PLC0415 - heavy
+    from nodemix.operator.report import offers as listing  # noqa: PLC0415 - heavy
+
+    if catalog is not None and offers is None:
+        raise typer.BadParameter("a catalog needs its prices: give --offers too")
+    wanted = listing.OfferQuery(family, zone, market, gpu, min_vcpus, max_vcpus or None)
+    found = wanted.select(offline.read_catalog(catalog, offers))
+    if output is ListFormat.CSV:
+        typer.echo(listing.offers_csv(found.offers), nl=False)
+        return
+    shown = found.offers[: limit or None]
+    Console().print(listing.offers_table(shown))
+    _say(f"{len(shown)} of {len(found.offers)} offers, {found.source} {found.as_of}".rstrip())
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("out"),
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not look for a control plane.")
+    ] = False,
+) -> None:
+    """Show the main job on a built-in cluster: observe, forecast, decide, explain."""
+    from nodemix.operator.demo.run import run_demo  # noqa: PLC0415 - heavy
+
+    run_demo(out, is_offline=offline, console=Console())
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+def _print_answer(answer: Any, output: OutputFormat) -> None:  # noqa: ANN401 - imported lazily
+    match output:
+        case OutputFormat.TABLE:
+            from nodemix.operator.report.text import render_text  # noqa: PLC0415 - heavy
+
+            render_text(answer.document, Console())
+        case OutputFormat.JSON:
+            typer.echo(answer.document.to_json())
+        case OutputFormat.YAML:
+            typer.echo(answer.document.to_yaml(), nl=False)
+        case OutputFormat.HTML:
+            typer.echo(answer.to_html())
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    """Errors that are an answer; anything else is a bug and shows its traceback."""
+    from nodemix.forecasting.errors import ForecastError  # noqa: PLC0415 - only on errors
+    from nodemix.operator.errors import OperatorError  # noqa: PLC0415 - only on errors
+    from nodemix.optimizer.errors import OptimizerError  # noqa: PLC0415 - only on errors
+    from pydantic import ValidationError  # noqa: PLC0415 - only on errors
+
+    return (OptimizerError, OperatorError, ForecastError, ValidationError, OSError)
+
+
+def _message(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape  # noqa: PLC0415 - only where needed
+
+    return escape(text)
+
+
+def _say(line: str) -> None:
+    Console(stderr=True).print(line, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
