@@ -14,6 +14,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 _REQUIREMENTS = ROOT / "requirements"
 _OLDEST_PYTHON = (3, 11)
+_INSTALLATIONS = (
+    ("--require-hashes", "-r", "requirements/dev.txt"),
+    ("--quiet", "--no-deps", "--no-build-isolation", "-e", "."),
+)
+_UV_FROM_PIP = {
+    "UV_DEFAULT_INDEX": "PIP_INDEX_URL",
+    "UV_INDEX": "PIP_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS": "PIP_FIND_LINKS",
+    "SSL_CERT_FILE": "PIP_CERT",
+}
 
 
 class SetupError(RuntimeError):
@@ -41,19 +51,40 @@ def install(root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> bool:
     wanted = fingerprint(root)
     if python.exists() and stamp.is_file() and stamp.read_text() == wanted:
         return False
-    _install(find_uv(environ), root, python)
+    _install(find_uv(environ), root, environ)
     stamp.write_text(wanted)
     return True
 
 
-def _install(uv: str, root: Path, python: Path) -> None:
+def _install(uv: str, root: Path, environ: Mapping[str, str]) -> None:
+    """By uv; where only pip knows the way to the index (pip.conf), by pip, which is slower."""
     _say("installing the pinned packages into .venv (about 30 s the first time) ...")
+    try:
+        _install_with_uv(uv, root, environ)
+    except SetupError as error:
+        _say(f"{error}\ntrying pip instead (about 3 min) ...")
+        _install_with_pip(root, environ)
+
+
+def _install_with_uv(uv: str, root: Path, environ: Mapping[str, str]) -> None:
+    python = root / ".venv" / "bin" / "python"
+    known = _pip_settings_for_uv(environ)
     if not python.exists():
-        _run([uv, "venv", "--clear", "--quiet", "--python", sys.executable, str(root / ".venv")])
-    pip = [uv, "pip", "install", "--python", str(python)]
-    requirements = str(root / "requirements" / "dev.txt")
-    _run([*pip, "--require-hashes", "-r", requirements])
-    _run([*pip, "--quiet", "--no-deps", "--no-build-isolation", "-e", str(root)])
+        _run([uv, "venv", "--clear", "--quiet", "--python", sys.executable, ".venv"], root, known)
+    for arguments in _INSTALLATIONS:
+        _run([uv, "pip", "install", "--python", str(python), *arguments], root, known)
+
+
+def _install_with_pip(root: Path, environ: Mapping[str, str]) -> None:
+    _run([sys.executable, "-m", "venv", "--clear", ".venv"], root, environ)
+    for arguments in _INSTALLATIONS:
+        _run([".venv/bin/python", "-m", "pip", "install", *arguments], root, environ)
+
+
+def _pip_settings_for_uv(environ: Mapping[str, str]) -> dict[str, str]:
+    """What uv needs to see the index that pip was told about; its own settings win."""
+    known = {ours: environ[theirs] for ours, theirs in _UV_FROM_PIP.items() if theirs in environ}
+    return known | dict(environ)
 
 
 def find_uv(environ: Mapping[str, str] = os.environ) -> str:
@@ -95,8 +126,8 @@ def _runs(program: str) -> bool:
     return done.returncode == 0
 
 
-def _run(command: Sequence[str]) -> None:
-    if subprocess.run(command, check=False).returncode != 0:
+def _run(command: Sequence[str], root: Path, environ: Mapping[str, str]) -> None:
+    if subprocess.run(command, check=False, cwd=root, env=environ).returncode != 0:
         raise SetupError(f"this failed: {' '.join(command)}; its reason stands above")
 
 
