@@ -19,6 +19,7 @@ from nodemix.operator.api.values import GROUP, VERSION
 from pydantic import BaseModel
 
 CATEGORY = "nodemix"
+DEFAULT_FOLDER = Path("manifests/crds")
 _HEADER = "# Generated from nodemix.operator.api; change the models and run `make generate`.\n"
 
 
@@ -223,7 +224,7 @@ def write_files(folder: Path, files: dict[str, str]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the generated files; 1 when ``--check`` finds a difference."""
     parser = argparse.ArgumentParser(prog="nodemix.operator.api.crd", description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT_FOLDER)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args(arguments)
     if not options.check:
