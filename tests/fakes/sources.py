@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from nodemix.operator.api.policy import NodeMixPolicySpec
 from nodemix.operator.metrics.sources import DemandOrigin, DemandReading
@@ -13,6 +13,8 @@ from nodemix.optimizer.plan import PlannedNodes, PoolChange, Recommendation, Ris
 from nodemix.optimizer.snapshot import Pod, Snapshot
 
 from tests.builders import ON_DEMAND, SPOT, ZONE, make_catalog, make_pods, make_snapshot
+
+T = TypeVar("T")
 
 
 def make_policy_object(
@@ -90,7 +92,7 @@ class FakeSources:
         return _give(self.outcome)
 
 
-def _give(value: Any) -> Any:
+def _give(value: T | Exception) -> T:
     if isinstance(value, Exception):
         raise value
     return value

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from nodemix.forecasting.types import DemandForecast, DemandHistory, ModelVerdict
@@ -10,7 +12,7 @@ from nodemix.operator.errors import (
 )
 from nodemix.operator.metrics.sources import DemandOrigin, DemandReading
 from nodemix.operator.prices.books import PriceReading
-from nodemix.operator.reconcile import Tick, reconcile, to_conditions
+from nodemix.operator.reconcile import PolicyObject, Tick, reconcile, to_conditions
 from nodemix.operator.worker import DecisionOutcome
 from nodemix.optimizer.errors import EmptyCatalogError, InfeasiblePlanError
 from nodemix.optimizer.snapshot import Note
@@ -31,9 +33,9 @@ FALLBACK, PAUSED = ConditionType.FALLBACK, ConditionType.PAUSED
 APPLIED = ConditionType.APPLIED
 
 
-async def tick(sources: FakeSources, *others: object, **spec: object) -> Tick:
+async def tick(sources: FakeSources, *others: PolicyObject, **spec: Any) -> Tick:
     policy = make_policy_object(created_at="2026-06-01T00:00:00Z", **spec)
-    return await reconcile(policy, others, sources, None, NOW_S)  # type: ignore[arg-type]
+    return await reconcile(policy, others, sources, None, NOW_S)
 
 
 def said(tick: Tick, kind: ConditionType) -> tuple[str, str, str]:

@@ -120,7 +120,7 @@ def test_failed_build_leaves_nothing_and_says_what_failed(environ: dict[str, str
     go = Path(environ["PATH"].split(os.pathsep)[0]) / "go"
     go.write_text('#!/bin/sh\n[ "$1" = env ] && echo go1.99.0 && exit\necho no disk >&2; exit 1\n')
 
-    with pytest.raises(BuildError, match="go build .*failed in .*\n.*no disk"):
+    with pytest.raises(BuildError, match=r"go build .*failed in .*\n.*no disk"):
         binaries("prometheus", environ)
 
     assert finished_folder("prometheus", environ) is None

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nodemix.forecasting.errors import HistoryError
+from nodemix.forecasting.types import DemandHistory, FloatArray
 from nodemix.operator.metrics.history import (
     Grid,
     HistoryBuilder,
@@ -25,8 +26,10 @@ def row(*values: float) -> list[float]:
     return list(values)
 
 
-def rows_of(history: object, series: int = 0, indicator: int = 0) -> np.ndarray:
-    return history.values[series, indicator]  # type: ignore[attr-defined]
+def rows_of(history: DemandHistory | None, series: int = 0, indicator: int = 0) -> FloatArray:
+    assert history is not None
+    row: FloatArray = history.values[series, indicator]
+    return row
 
 
 def test_a_grid_ends_at_the_last_complete_step_before_now() -> None:
@@ -56,7 +59,9 @@ def test_a_step_stands_for_the_time_up_to_its_own() -> None:
 
 
 def test_samples_on_the_grid_come_back_as_they_are() -> None:
-    history = to_history({(CART, "pods"): zip((900, 1800, 2700, 3600), row(1, 2, 3, 4))}, GRID)
+    history = to_history(
+        {(CART, "pods"): zip((900, 1800, 2700, 3600), row(1, 2, 3, 4), strict=True)}, GRID
+    )
 
     assert history is not None
     assert history.series == (CART,)

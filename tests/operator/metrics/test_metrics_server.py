@@ -80,7 +80,7 @@ def test_pods_that_were_not_asked_for_do_not_count() -> None:
         (None, "is not served by this cluster"),
         (ConnectionFailedError("api", "HTTP 503: no endpoints", "wait"), "HTTP 503: no endpoints"),
         ({"kind": "Status"}, "no list of pod metrics"),
-        ({"items": [make_item("a", {"cpu": "lots"})]}, "'lots' is not a quantity"),
+        ({"items": [make_item("a", {"cpu": "lots"})]}, "quantity 'lots': is not a quantity"),
         ({"items": [{"metadata": {}}]}, "no list of pod metrics"),
     ],
 )
