@@ -5,7 +5,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 KIND_CLUSTER := nodemix
-CHECKED := operator forecasting optimizer tests tools benchmarks
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -13,8 +12,8 @@ help: ## List the targets.
 install: ## Make .venv from the pinned, hashed requirements.
 	@$(PYTHON) tools/environment.py
 
-demo: install ## Observe, forecast, decide and explain on an embedded cluster.
-	@$(BIN)/nodemix demo
+demo: install ## Observe, forecast, decide and explain on a built-in cluster; live where it can.
+	@$(BIN)/python -m tools.demo
 
 test: install controlplane ## Unit, law and control-plane tests.
 	$(BIN)/pytest
@@ -23,11 +22,12 @@ lint: install ## Format, lint, types and import contracts.
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/mypy tools tests
+	$(BIN)/mypy tools tests benchmarks
 	$(BIN)/lint-imports
 
 generate: install ## Write the CRDs and the dashboard from their models.
 	$(BIN)/python -m nodemix.operator.api.crd
+	$(BIN)/python -m nodemix.operator.report.dashboard
 
 controlplane: ## Build the control plane and Prometheus once (about 10 min; later nothing).
 	@$(PYTHON) tools/binaries.py all >/dev/null
