@@ -57,11 +57,12 @@ def test_hashes_are_required_and_the_checkout_is_editable(root: Path, tmp_path: 
 
 
 def test_uv_learns_the_index_that_pip_was_told_about(root: Path, tmp_path: Path) -> None:
-    environ = put_uv(tmp_path / "bin", _MAKES_A_PYTHON + 'echo "$UV_DEFAULT_INDEX" >> seen\n')
+    seen = tmp_path / "seen"
+    environ = put_uv(tmp_path / "bin", f'{_MAKES_A_PYTHON}echo "$UV_DEFAULT_INDEX" >> {seen}\n')
 
     install(root, {**environ, "PIP_INDEX_URL": "https://packages.example.org/simple"})
 
-    assert "https://packages.example.org/simple" in (root / "seen").read_text()
+    assert "https://packages.example.org/simple" in seen.read_text()
 
 
 def test_install_that_fails_both_ways_leaves_no_stamp(root: Path, tmp_path: Path) -> None:
