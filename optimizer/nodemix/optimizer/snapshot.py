@@ -4,11 +4,15 @@ Pods of one workload share one interned :class:`PodTemplate`: 50,000 pods are so
 templates, so memory stays small and aggregation into rows is exact.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from nodemix.optimizer.resources import Resources
+
+_WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 
 
 class CapacityType(StrEnum):
@@ -56,16 +60,19 @@ class Requirement:
             case "DoesNotExist":
                 return value is None
             case "Gt":
-                return value is not None and _as_int(value) > _as_int(self.values[0])
+                return _exceeds(value, next(iter(self.values), None))
             case "Lt":
-                return value is not None and _as_int(value) < _as_int(self.values[0])
+                return _exceeds(next(iter(self.values), None), value)
             case _:
                 return False
 
 
-def _as_int(text: str) -> int:
-    """The number a Gt or Lt compares; a label that is no number never matches."""
-    return int(text) if text.lstrip("-").isdigit() else 0
+def _exceeds(left: str | None, right: str | None) -> bool:
+    """Whether the left number is larger; where one of them is no whole number, nothing matches."""
+    texts = (left or "", right or "")
+    if not all(_WHOLE_NUMBER.fullmatch(text) for text in texts):
+        return False
+    return int(texts[0]) > int(texts[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,15 @@
 """Today's nodes as a plan that changes nothing, and whether they would do."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
 from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.decision import needs_a_place
 from nodemix.optimizer.plan import PackedNodes, Packing, PlannedNodes
 from nodemix.optimizer.problem.built import BuiltProblem, CurrentNode
-from nodemix.optimizer.risk.shortfall import shortfall_probability
-from nodemix.optimizer.snapshot import Node, Pod, Snapshot, WorkloadKey
+from nodemix.optimizer.risk.shortfall import node_limits, node_room, shortfall_probability
+from nodemix.optimizer.snapshot import Node, Snapshot, WorkloadKey
 
 
 def holds_everything(built: BuiltProblem) -> bool:
@@ -17,11 +18,18 @@ def holds_everything(built: BuiltProblem) -> bool:
     Pods that are forecast are placed first-fit into the room that is left. Where a node is like
     no allowed offer its room is not known to the problem, and only what it holds counts.
     """
-    staying = [current for current in built.current if _stays(current.node)]
+    staying = _staying(built)
     if any(current.offer is None and current.workloads for current in staying):
         return _counted_pods(staying) >= int(built.problem.demand.sum())
     needed = built.problem.demand[None, :]
-    return shortfall_probability(built.problem, _packing(built, staying), needed) == 0.0
+    if shortfall_probability(built.problem, _packing(built, staying), needed) > 0.0:
+        return False
+    return sum(pods for _, _, pods in _newcomers(built)) == _homeless(built).total()
+
+
+def _staying(built: BuiltProblem) -> list[CurrentNode]:
+    """The movable nodes that would stay if nothing is changed."""
+    return [current for current in built.current if _stays(current.node)]
 
 
 def _stays(node: Node) -> bool:
@@ -40,21 +48,59 @@ def _packing(built: BuiltProblem, nodes: Iterable[CurrentNode]) -> Packing:
     return Packing(packed, float(sum(prices[nodes.offer] for nodes in packed)))
 
 
-def nodes_of_today(snapshot: Snapshot, catalog: Catalog) -> tuple[PlannedNodes, ...]:
-    """Today's nodes with the pods they hold."""
-    pods_on: defaultdict[str, list[Pod]] = defaultdict(list)
+def nodes_of_today(
+    snapshot: Snapshot, catalog: Catalog, built: BuiltProblem
+) -> tuple[PlannedNodes, ...]:
+    """Today's nodes with the pods that will be on them; only where they hold everything.
+
+    Pods that wait, or whose node leaves, are shown where they find room.
+    """
+    staying = {node.name for node in snapshot.nodes if _stays(node)}
+    staying |= {name for group in built.kept for name in group.kept_nodes}
+    pods_on: defaultdict[str, Counter[WorkloadKey]] = defaultdict(Counter)
     for pod in snapshot.pods:
-        if needs_a_place(pod) and pod.node_name is not None:
-            pods_on[pod.node_name].append(pod)
+        if needs_a_place(pod) and pod.node_name in staying:
+            pods_on[pod.node_name][pod.workload] += 1
+    for name, workload, pods in _newcomers(built):
+        pods_on[name][workload] += pods
     prices = {key: offer.price_usd_per_hour for key, offer in catalog.by_key().items()}
     return tuple(_as_it_is(node, pods_on[node.name], prices) for node in snapshot.nodes)
 
 
+def _newcomers(built: BuiltProblem) -> Iterator[tuple[str, WorkloadKey, int]]:
+    """(node, workload, pods) that find room on the nodes that stay, first-fit."""
+    hosts = [current for current in _staying(built) if current.offer is not None]
+    problem = built.problem
+    room = node_room(problem, _packing(built, hosts))
+    limits = node_limits(problem)
+    homeless = _homeless(built)
+    for row, now in enumerate(built.rows_now):
+        workload = problem.rows[row].workload
+        # A zone's row may lack pods that another zone has too many of: those have a home.
+        lacking = min(now - int(room.held[:, row].sum()), homeless[workload])
+        request = problem.requests[row]
+        for i in np.flatnonzero(room.compatible[row]).tolist():
+            fitting = int(min(room.free[i, request > 0] // request[request > 0]))
+            pods = min(lacking, fitting, int(limits[row] - room.held[i, row]))
+            if pods > 0:
+                room.free[i] -= pods * request
+                lacking -= pods
+                homeless[workload] -= pods
+                yield hosts[i].node.name, workload, pods
+
+
+def _homeless(built: BuiltProblem) -> Counter[WorkloadKey]:
+    """Pods of today, by workload, that wait or are on nodes that leave."""
+    totals: Counter[WorkloadKey] = Counter()
+    for row, now in zip(built.problem.rows, built.rows_now, strict=True):
+        totals[row.workload] += now
+    for current in _staying(built):
+        totals.subtract(dict(current.workloads))
+    return totals
+
+
 def _as_it_is(
-    node: Node, pods: Iterable[Pod], prices: Mapping[tuple[object, ...], float]
+    node: Node, pods: Mapping[WorkloadKey, int], prices: Mapping[tuple[object, ...], float]
 ) -> PlannedNodes:
-    counts: dict[WorkloadKey, int] = {}
-    for pod in pods:
-        counts[pod.workload] = counts.get(pod.workload, 0) + 1
     pool = (node.instance_type or "unknown", node.zone or "unknown", node.capacity_type)
-    return PlannedNodes(*pool, 1, tuple(sorted(counts.items())), prices.get(pool), (node.name,))
+    return PlannedNodes(*pool, 1, tuple(sorted(pods.items())), prices.get(pool), (node.name,))

@@ -1,5 +1,7 @@
 """Which offers of a catalog may be bought."""
 
+from dataclasses import replace
+
 from nodemix.optimizer.catalog.types import Catalog, InstanceType, Offer
 from nodemix.optimizer.errors import EmptyCatalogError
 from nodemix.optimizer.policy import OfferFilter
@@ -20,6 +22,15 @@ def default_offer_filter() -> OfferFilter:
     that requests count on.
     """
     return OfferFilter(categories=("c", "m", "r", "g", "p"), min_generation=4)
+
+
+def or_default(rules: OfferFilter) -> OfferFilter:
+    """``rules``, with the default kinds of instances where they name no category or family."""
+    if rules.categories or rules.families:
+        return rules
+    default = default_offer_filter()
+    generation = rules.min_generation or default.min_generation
+    return replace(rules, categories=default.categories, min_generation=generation)
 
 
 def apply_filter(catalog: Catalog, rules: OfferFilter) -> Catalog:

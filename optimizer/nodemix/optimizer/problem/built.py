@@ -31,6 +31,7 @@ class BuiltProblem:
     """A packing problem, and the part of the cluster that stays out of it.
 
     Args:
+        rows_now: pods of today in each of the problem's rows; the rest of a row is forecast.
         kept: nodes that stay untouched with the pods on them; equal ones are counted together.
         current: the movable nodes as they are packed today, in order of their names.
         current_usd_per_hour: of today's movable and kept nodes whose price is known.
@@ -44,6 +45,7 @@ class BuiltProblem:
     """
 
     problem: Problem
+    rows_now: tuple[int, ...]
     kept: tuple[PlannedNodes, ...]
     current: tuple[CurrentNode, ...]
     current_usd_per_hour: float

@@ -1,5 +1,6 @@
 """Pods counted by workload and template, and which of them a policy plans for."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,7 +36,7 @@ class PodCounts:
     """How many pods of each variant are where.
 
     Args:
-        variants: sorted by their id.
+        variants: sorted by workload, then by their id.
         on_node: pods by index of their variant, for each node with pods.
         waiting: pods without a node, by index of their variant.
         is_selected: whether the policy plans for a variant, by its index.
@@ -48,12 +49,26 @@ class PodCounts:
     is_selected: tuple[bool, ...]
     terminating: int = 0
 
+    def of_workload(self, workload: WorkloadKey) -> range:
+        """Indexes of a workload's variants."""
+        first = bisect_left(self.variants, workload, key=lambda variant: variant.workload)
+        after = bisect_right(self.variants, workload, key=lambda variant: variant.workload)
+        return range(first, after)
+
+    def by_workload(self) -> dict[WorkloadKey, int]:
+        """Pods of each workload, wherever they are, sorted."""
+        return self._total(range(len(self.variants)))
+
     def selected_by_workload(self) -> dict[WorkloadKey, int]:
-        """Pods of each selected workload, wherever they are."""
+        """Pods of each workload that the policy selects, wherever they are, sorted."""
+        return self._total(i for i, selected in enumerate(self.is_selected) if selected)
+
+    def _total(self, variants: Iterable[int]) -> dict[WorkloadKey, int]:
+        counted = set(variants)
         totals: Counter[WorkloadKey] = Counter()
         for counts in (self.waiting, *self.on_node.values()):
             for variant, pods in counts.items():
-                if self.is_selected[variant]:
+                if variant in counted:
                     totals[self.variants[variant].workload] += pods
         return dict(sorted(totals.items()))
 
@@ -128,21 +143,18 @@ def _to_variant(
     budgets: Iterable[DisruptionBudget],
     single_replicas: frozenset[WorkloadKey],
 ) -> Variant:
-    if workload in single_replicas and template.spot_denied is None:
-        if budget := _guarding(workload, template, budgets):
-            reason = f"single replica behind PodDisruptionBudget {budget.name}"
-            template = replace(template, spot_denied=reason)
+    is_single = workload in single_replicas and template.spot_denied is None
+    if is_single and _is_guarded(workload, template, budgets):
+        template = replace(template, spot_denied="single replica behind a PodDisruptionBudget")
     return Variant(workload, template, f"{workload}#{digest(template)}")
 
 
-def _guarding(
+def _is_guarded(
     workload: WorkloadKey, template: PodTemplate, budgets: Iterable[DisruptionBudget]
-) -> DisruptionBudget | None:
+) -> bool:
     labels = dict(template.labels)
-    for budget in budgets:
-        if budget.namespace == workload.namespace and budget.selector.matches(labels):
-            return budget
-    return None
+    own = (budget for budget in budgets if budget.namespace == workload.namespace)
+    return any(budget.selector.matches(labels) for budget in own)
 
 
 def planned_pods_of_variants(in_play: Mapping[int, int], wanted: int) -> dict[int, int]:

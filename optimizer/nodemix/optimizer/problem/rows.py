@@ -1,7 +1,7 @@
 """From counted pods to rows: variants that must share a limit are joined, spreads are cut."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,8 @@ class Group:
     Args:
         variants: indexes of the variants in it; several only where they share a limit per node.
         templates: of these variants.
+        pods: to place, those that are forecast included.
+        pods_now: of them, those of today.
         requests: what covers a pod of any of them.
         limit: pods on one node; None for no limit.
         holding: offers that can hold any of them, shape (offers,).
@@ -31,6 +33,7 @@ class Group:
     variants: tuple[int, ...]
     templates: tuple[PodTemplate, ...]
     pods: int
+    pods_now: int
     requests: Resources
     limit: int | None
     holding: BoolArray
@@ -44,32 +47,45 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CutRow:
-    """A row, the group it was cut from and the offers that can hold its pods."""
+    """A row, the group it was cut from and the offers that can hold its pods.
+
+    Args:
+        pods_now: of the row's pods, those of today; the rest is forecast.
+    """
 
     row: Row
     group: Group
     holding: BoolArray
+    pods_now: int
 
 
 def form_groups(
-    variants: Sequence[Variant], pods: Mapping[int, int], places: Places
+    variants: Sequence[Variant], pods: Mapping[int, int], now: Mapping[int, int], places: Places
 ) -> list[Group]:
-    """Groups of the variants in ``pods`` (index -> pods that need a place), by workload."""
+    """Groups of the variants, by workload.
+
+    Args:
+        pods: pods to place by index of their variant.
+        now: those of them that exist today, likewise.
+    """
     by_workload: dict[WorkloadKey, list[Group]] = defaultdict(list)
     for index in sorted(pods):
         if pods[index] > 0:
-            group = _group_of(variants[index], index, pods[index], places)
+            counts = (pods[index], now.get(index, 0))
+            group = _group_of(variants[index], index, counts, places)
             by_workload[group.workload].append(group)
     return [group for groups in by_workload.values() for group in _share_limits(groups)]
 
 
-def _group_of(variant: Variant, index: int, pods: int, places: Places) -> Group:
+def _group_of(variant: Variant, index: int, counts: tuple[int, int], places: Places) -> Group:
     template = variant.template
+    pods, pods_now = counts
     return Group(
         workload=variant.workload,
         variants=(index,),
         templates=(template,),
         pods=pods,
+        pods_now=pods_now,
         requests=template.requests,
         limit=max_per_node(template),
         holding=places.holding(template),
@@ -98,12 +114,14 @@ def _share_limits(groups: list[Group]) -> list[Group]:
 
 
 def _join(one: Group, other: Group) -> Group:
+    """Both as one; what covers the requests of both fits wherever each of them fits."""
     limits = [limit for limit in (one.limit, other.limit) if limit is not None]
     return replace(
         one,
         variants=one.variants + other.variants,
         templates=one.templates + other.templates,
         pods=one.pods + other.pods,
+        pods_now=one.pods_now + other.pods_now,
         requests=largest_of([one.requests, other.requests]),
         limit=min(limits, default=None),
         holding=one.holding & other.holding,
@@ -112,26 +130,48 @@ def _join(one: Group, other: Group) -> Group:
 
 
 def cut_rows(
-    groups: Iterable[Group], places: Places, in_place: Mapping[WorkloadKey, Mapping[str, int]]
+    groups: Sequence[Group], places: Places, in_place: Mapping[WorkloadKey, Mapping[str, int]]
 ) -> Iterator[CutRow]:
     """Rows of all groups; a group spread over zones becomes one row a zone.
+
+    Today's pods are dealt out before those that are forecast: both alone and together they are
+    spread evenly.
 
     Args:
         in_place: pods of each workload that stay in a zone; they count for its spread.
     """
     totals = {workload: dict(zones) for workload, zones in in_place.items()}
-    for group in groups:
-        zones = places.zones_of(group.holding) if group.is_spread else ()
-        if not zones:
-            row = Row(group.group_id, group.workload, group.pods)
-            yield CutRow(row, group, group.holding)
-            continue
-        already = totals.setdefault(group.workload, {})
-        for zone, pods in share_over_zones(group.pods, zones, already).items():
-            already[zone] = already.get(zone, 0) + pods
-            if pods:
-                row = Row(f"{group.group_id}@{zone}", group.workload, pods, zone)
-                yield CutRow(row, group, group.holding & places.index.in_zone(zone))
+    zones = [places.zones_of(group.holding) if group.is_spread else () for group in groups]
+    pairs = list(zip(groups, zones, strict=True))
+    now = [_deal(g.workload, g.pods_now, names, totals) for g, names in pairs]
+    more = [_deal(g.workload, g.pods - g.pods_now, names, totals) for g, names in pairs]
+    for group, own, extra in zip(groups, now, more, strict=True):
+        for zone, pods in own.items():
+            if pods + extra[zone]:
+                yield _cut(group, zone, pods, pods + extra[zone], places)
+
+
+def _deal(
+    workload: WorkloadKey,
+    pods: int,
+    zones: Sequence[str],
+    totals: dict[WorkloadKey, dict[str, int]],
+) -> dict[str | None, int]:
+    """Pods by zone, under None where they are not spread; adds them to ``totals``."""
+    if not zones:
+        return {None: pods}
+    already = totals.setdefault(workload, {})
+    shares = share_over_zones(pods, zones, already)
+    already.update({zone: already.get(zone, 0) + share for zone, share in shares.items()})
+    return dict(shares)
+
+
+def _cut(group: Group, zone: str | None, pods_now: int, pods: int, places: Places) -> CutRow:
+    if zone is None:
+        row = Row(group.group_id, group.workload, pods)
+        return CutRow(row, group, group.holding, pods_now)
+    row = Row(f"{group.group_id}@{zone}", group.workload, pods, zone)
+    return CutRow(row, group, group.holding & places.index.in_zone(zone), pods_now)
 
 
 def to_problem(
