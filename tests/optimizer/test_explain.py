@@ -78,8 +78,17 @@ def test_each_pool_is_compared_with_today_the_dearest_change_first() -> None:
         (ON_DEMAND, 2, 0),
         (SPOT, 0, 3),
     ]
-    assert "frees 0.4000 $/h" in changes[0].why
-    assert "adds 0.1800 $/h" in changes[1].why
+    assert changes[0].why == "its pods fit on cheaper nodes"
+    assert changes[1].why.startswith("cheapest place for ")
+
+
+def test_a_pool_names_its_largest_workloads_and_counts_the_others() -> None:
+    pods = tuple((make_workload_key(name), n) for name, n in (("a", 1), ("b", 5), ("c", 2)))
+    nodes = PlannedNodes("m5.xlarge", ZONE, SPOT, 2, pods, 0.06)
+
+    (change,) = pool_changes([], [nodes], CATALOG)
+
+    assert change.why == "cheapest place for 10 default/b, 4 default/c and 2 more"
 
 
 def test_a_pool_without_a_price_says_that_it_stays() -> None:

@@ -1,6 +1,6 @@
 """Why the plan is what it is: prices of resources, pool changes, and sentences."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -15,15 +15,18 @@ from nodemix.optimizer.plan import (
 )
 from nodemix.optimizer.problem.types import Problem
 from nodemix.optimizer.resources import GPU_RESOURCE
-from nodemix.optimizer.snapshot import CapacityType, Node
+from nodemix.optimizer.snapshot import CapacityType, Node, WorkloadKey
 from scipy.optimize import nnls
 
 PoolKey = tuple[str, str, CapacityType]
 
 MILLI_PER_CORE = 1000.0
 MIB_PER_GIB = 1024.0
-SMALLEST_PRICE_USD_PER_HOUR = 1e-9
+SMALLEST_PRICE_USD_PER_HOUR = 5e-5
+"""Less is shown as 0.0000: a limit that costs so little does not bind in any sense of a reader."""
+
 HOURS_PER_DAY = 24.0
+NAMED_WORKLOADS = 2
 
 
 def resource_prices(problem: Problem, result: Result) -> Prices:
@@ -84,14 +87,16 @@ def pool_changes(
     """Each pool now and in the plan, the largest change of cost first."""
     counts_now: Counter[PoolKey] = Counter(_pool_of(node) for node in now)
     counts_plan: Counter[PoolKey] = Counter()
+    pods: defaultdict[PoolKey, Counter[WorkloadKey]] = defaultdict(Counter)
     for group in plan:
-        counts_plan[group.instance_type, group.zone, group.capacity_type] += group.count
+        pool = (group.instance_type, group.zone, group.capacity_type)
+        counts_plan[pool] += group.count
+        pods[pool].update({key: n * group.count for key, n in group.pods})
     offers = catalog.by_key()
     changes = []
     for key in sorted({*counts_now, *counts_plan}):
-        offer = offers.get(key)
-        price = offer.price_usd_per_hour if offer else None
-        why = _why(counts_now[key], counts_plan[key], price, key[2])
+        price = offers[key].price_usd_per_hour if key in offers else None
+        why = _why(counts_now[key], counts_plan[key], price, pods[key])
         changes.append(PoolChange(*key, counts_now[key], counts_plan[key], price, why))
     return tuple(sorted(changes, key=_cost_of_change, reverse=True))
 
@@ -104,19 +109,27 @@ def _cost_of_change(change: PoolChange) -> float:
     return abs(change.delta_nodes * (change.price_usd_per_hour or 0.0))
 
 
-def _why(now: int, plan: int, price: float | None, market: CapacityType) -> str:
+def _why(now: int, plan: int, price: float | None, pods: Counter[WorkloadKey]) -> str:
     """One sentence on one pool."""
     if price is None:
         return "no price in the catalog, so the nodes stay as they are"
-    if now == plan:
-        return "already part of the cheapest mix found"
-    difference = (plan - now) * price
     if plan == 0:
-        return f"its pods fit on cheaper nodes; frees {-difference:.4f} $/h"
+        return "its pods fit on cheaper nodes"
+    if now == plan:
+        return f"stays as it is for {_listed(pods)}"
     if plan < now:
-        return f"fewer nodes hold the same pods; frees {-difference:.4f} $/h"
-    kind = "spot price" if market is CapacityType.SPOT else "on-demand price"
-    return f"cheapest {kind} for the pods packed on it; adds {difference:.4f} $/h"
+        return f"fewer nodes do for {_listed(pods)}"
+    return f"cheapest place for {_listed(pods)}"
+
+
+def _listed(pods: Counter[WorkloadKey]) -> str:
+    """The workloads with most pods by name, the others as a number."""
+    if not pods:
+        return "pods to come"
+    largest = sorted(pods.items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(f"{n} {key.namespace}/{key.name}" for key, n in largest[:NAMED_WORKLOADS])
+    others = sum(n for _, n in largest[NAMED_WORKLOADS:])
+    return named + (f" and {others} more" if others else "")
 
 
 def reasons(recommendation: Recommendation) -> tuple[str, ...]:

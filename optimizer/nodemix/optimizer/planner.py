@@ -1,5 +1,6 @@
 """From an observed cluster and a forecast to a recommendation. No I/O."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -172,13 +173,13 @@ def _recommend(
     bound = result.lower_bound_usd_per_hour + built.kept_usd_per_hour
     keep_now = _keeps_today(built, plan_usd_per_hour, policy)
     if keep_now:
-        nodes = nodes_of_today(snapshot, catalog)
+        nodes = nodes_of_today(snapshot, catalog, built)
         cost = built.current_usd_per_hour
         # Today's nodes may be roomier than the catalog says; a bound above their cost proves
         # nothing about them, and only the cost of the untouched nodes remains certain.
         bound = bound if bound <= cost + TOLERANCE_USD_PER_HOUR else built.kept_usd_per_hour
     else:
-        nodes = (*_planned_nodes(snapshot, built, result), *built.kept)
+        nodes = (*_planned_nodes(built, result), *built.kept)
         cost = plan_usd_per_hour
     draft = Recommendation(
         policy=policy.name,
@@ -207,14 +208,9 @@ def _keeps_today(built: BuiltProblem, plan_usd_per_hour: float, policy: Policy) 
     )
 
 
-def _planned_nodes(
-    snapshot: Snapshot, built: BuiltProblem, result: Result
-) -> tuple[PlannedNodes, ...]:
+def _planned_nodes(built: BuiltProblem, result: Result) -> tuple[PlannedNodes, ...]:
     """The packing in the words of workloads: places for today's pods first, the rest headroom."""
-    left = pods_by_workload(snapshot)
-    for group in built.kept:
-        for key, pods in group.pods:
-            left[key] = left.get(key, 0) - pods * group.count
+    left = dict(enumerate(built.rows_now))
     planned: list[PlannedNodes] = []
     for packed in result.packing.nodes:
         planned.extend(_deal_out(built.problem, packed, left))
@@ -222,26 +218,31 @@ def _planned_nodes(
 
 
 def _deal_out(
-    problem: Problem, packed: PackedNodes, left: dict[WorkloadKey, int]
+    problem: Problem, packed: PackedNodes, left: dict[int, int]
 ) -> Iterable[PlannedNodes]:
-    """Split equal nodes by which of their places today's pods take; uses up ``left``."""
-    places: dict[WorkloadKey, int] = {}
-    for row, pods in packed.pods:
-        key = problem.rows[row].workload
-        places[key] = places.get(key, 0) + pods
+    """Split equal nodes by which of their places today's pods take; uses up ``left``, by row."""
     offer = problem.offers[packed.offer]
-    groups: dict[tuple[tuple[WorkloadKey, int], ...], int] = {}
+    groups: Counter[tuple[int, ...]] = Counter()
     for _ in range(packed.count):
-        taken = {key: min(pods, max(0, left.get(key, 0))) for key, pods in places.items()}
-        for key, pods in taken.items():
-            left[key] = left.get(key, 0) - pods
-        used = tuple(sorted((key, pods) for key, pods in taken.items() if pods))
-        groups[used] = groups.get(used, 0) + 1
-    for used, count in groups.items():
-        held = dict(used)
-        spare = ((key, pods - held.get(key, 0)) for key, pods in places.items())
-        headroom = tuple(sorted((key, pods) for key, pods in spare if pods))
+        taken = tuple(min(pods, left[row]) for row, pods in packed.pods)
+        for (row, _pods), pods in zip(packed.pods, taken, strict=True):
+            left[row] -= pods
+        groups[taken] += 1
+    rows = [row for row, _ in packed.pods]
+    for taken, count in groups.items():
+        spare = [pods - used for (_, pods), used in zip(packed.pods, taken, strict=True)]
+        used, headroom = (_by_workload(problem, rows, pods) for pods in (taken, spare))
         yield PlannedNodes(*offer.key, count, used, offer.price_usd_per_hour, headroom=headroom)
+
+
+def _by_workload(
+    problem: Problem, rows: Iterable[int], pods: Iterable[int]
+) -> tuple[tuple[WorkloadKey, int], ...]:
+    """Pods of rows as pods of workloads, sorted, no zeros."""
+    totals: Counter[WorkloadKey] = Counter()
+    for row, count in zip(rows, pods, strict=True):
+        totals[problem.rows[row].workload] += count
+    return tuple(sorted((key, count) for key, count in totals.items() if count))
 
 
 def _demand(built: BuiltProblem, paths: PodPaths) -> tuple[WorkloadDemand, ...]:
@@ -279,4 +280,4 @@ def _models(forecast: DemandForecast | None) -> str:
     """Names of the models that speak, each once."""
     if forecast is None:
         return ""
-    return ", ".join(sorted({verdict.model for verdict in forecast.verdicts}))
+    return ", ".join(sorted({verdict.model for verdict in forecast.verdicts if verdict.series}))

@@ -12,6 +12,8 @@ Source: Farley, A note on bounding a class of linear programming problems, Opera
 (1990), for the scaling of all duals at once.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.problem.types import FloatArray
@@ -20,23 +22,46 @@ _ROUNDING = 1e-9
 """Share taken off a bound for the rounding of sums of floats."""
 
 
-def certified_bound(
-    market: Market, row_duals: FloatArray, cap_duals: FloatArray, worth: FloatArray
-) -> float:
-    """A lower bound on the cost of any packing, USD per hour, never negative.
+@dataclass(frozen=True, slots=True, eq=False)
+class Duals:
+    """Prices of pods and of the caps' limits, USD per hour.
 
     Args:
-        row_duals: shape (rows,), >= 0.
-        cap_duals: shape (caps,), >= 0.
-        worth: at least the worth at ``row_duals`` of the best pattern of each offer,
-            shape (offers,).
+        rows: of one pod of each row, >= 0, shape (rows,).
+        caps: of one unit of each cap's limit, >= 0, shape (caps,).
     """
-    mu = _affordable_cap_duals(market, cap_duals)
-    adjusted = np.maximum(market.price + mu @ market.cap_coefficients, 0.0)
-    ratio = np.minimum(1.0, adjusted / np.maximum(worth, 1e-300))
+
+    rows: FloatArray
+    caps: FloatArray
+
+    def towards(self, other: "Duals", share: float) -> "Duals":
+        """The point at ``share`` of the way to ``other``."""
+        return Duals(
+            self.rows + share * (other.rows - self.rows),
+            self.caps + share * (other.caps - self.caps),
+        )
+
+    def charged(self, market: Market) -> FloatArray:
+        """Price of each offer with what the caps charge for it, shape (offers,)."""
+        return market.price + self.caps @ market.cap_coefficients
+
+    def bound_usd_per_hour(self, market: Market) -> float:
+        """A lower bound on the cost of any packing if the duals are feasible; never negative."""
+        bound = float(self.rows @ market.demand - self.caps @ market.cap_limits)
+        return max(0.0, bound - _ROUNDING * abs(bound))
+
+
+def feasible_duals(market: Market, duals: Duals, worth: FloatArray) -> Duals:
+    """The duals scaled until no pattern is worth more than its offer's charged price.
+
+    Args:
+        worth: at least the worth at ``duals`` of the best pattern of each offer, shape (offers,).
+    """
+    caps = _affordable_cap_duals(market, duals.caps)
+    charged = np.maximum(market.price + caps @ market.cap_coefficients, 0.0)
+    ratio = np.minimum(1.0, charged / np.maximum(worth, 1e-300))
     scale = np.where(market.compatible, ratio[:, None], 1.0).min(axis=0, initial=1.0)
-    bound = float((row_duals * scale) @ market.demand - mu @ market.cap_limits)
-    return max(0.0, bound - _ROUNDING * abs(bound))
+    return Duals(duals.rows * scale, caps)
 
 
 def _affordable_cap_duals(market: Market, cap_duals: FloatArray) -> FloatArray:

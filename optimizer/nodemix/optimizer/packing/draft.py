@@ -67,6 +67,8 @@ def trim(market: Market, draft: Draft) -> Draft:
 
 
 def _without_surplus(market: Market, draft: Draft) -> tuple[IntArray, IntArray, IntArray]:
+    if draft.offers.size == 0:
+        return draft.offers, draft.pods, draft.counts
     surplus = draft.held - market.demand
     offers, pods, counts = list(draft.offers), list(draft.pods), list(draft.counts)
     by_worth = np.argsort(-market.price[draft.offers], kind="stable")

@@ -32,18 +32,25 @@ def fill(
     pods[:] = 0
     total = 0.0
     for i in order:
-        n = limits[i]
-        if n <= 0 or not compatible[i]:
-            continue
-        for d in range(len(left)):
-            if requests[i, d] > 0:
-                n = min(n, left[d] // requests[i, d])
-        if n > 0:
+        if limits[i] > 0 and compatible[i] and _goes_in(requests[i], left):
+            n = limits[i]
+            for d in range(len(left)):
+                if requests[i, d] > 0:
+                    n = min(n, left[d] // requests[i, d])
             pods[i] = n
             total += n * values[i]
             for d in range(len(left)):
                 left[d] -= n * requests[i, d]
     return total
+
+
+@compiled
+def _goes_in(request: IntArray, left: IntArray) -> bool:
+    """Whether one pod fits; asked first because most do not, and divisions are slow."""
+    for d in range(len(left)):  # noqa: SIM110 - all() over a generator does not compile
+        if request[d] > left[d]:
+            return False
+    return True
 
 
 @compiled

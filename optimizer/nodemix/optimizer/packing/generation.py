@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.errors import ParameterError
-from nodemix.optimizer.packing.bound import certified_bound
+from nodemix.optimizer.packing.bound import Duals, feasible_duals
 from nodemix.optimizer.packing.branch import best_pattern
 from nodemix.optimizer.packing.columns import ColumnPool
 from nodemix.optimizer.packing.greedy import row_orders
@@ -17,9 +17,13 @@ from nodemix.optimizer.problem.types import FloatArray, IntArray
 
 PAYS = 1e-7
 """Share of its price a pattern must be worth beyond it to be taken in."""
-_TIERS = (PAYS, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
-"""How far above its price a pattern's worth is ruled out; the first that can be proved counts."""
+_TIERS = 1.0 + np.array([PAYS, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08])
+"""Worth in prices above which patterns are ruled out; the first that can be proved counts."""
+_PASSES = (_TIERS[3:4], _TIERS[:1], _TIERS[1:])
+"""Patterns that pay well first, then any that pay, then bounds for what could not be finished."""
 _STEPS, _STEPS_EXACT = 8, 40
+_LEAST_TARGET = 1e-9
+_SAFETY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,16 @@ class GenerationParams:
         patterns_per_round: most patterns taken in between two solves.
         tree_nodes: sizes of the branch-and-bound tree per offer, one after the other as the
             smaller ones find nothing more.
+        smoothing: how far towards the best feasible duals patterns are priced; Wentges, Weighted
+            Dantzig-Wolfe decomposition (1997).
+        exact_patterns: after which an exact round stops.
     """
 
     max_rounds: int = 2000
     patterns_per_round: int = 100
     tree_nodes: tuple[int, ...] = (2_000, 20_000, 200_000)
+    smoothing: float = 0.7
+    exact_patterns: int = 30
 
     def __post_init__(self) -> None:
         if self.max_rounds < 1 or self.patterns_per_round < 1 or not self.tree_nodes:
@@ -53,11 +62,17 @@ class Generation:
         self.pool = pool
         self.relaxation: Relaxation | None = None
         self.lower_bound_usd_per_hour = 0.0
+        self.knapsacks = counting_knapsacks(market)
         self._params = params
         self._master = Master(market, pool)
         self._plain = plain_knapsacks(market)
-        self._counting = counting_knapsacks(market)
+        self._anchor: Duals | None = None
         self._effort = 0
+
+    @property
+    def is_converged(self) -> bool:
+        """Whether the last rounds found nothing that pays."""
+        return self._effort >= len(self._params.tree_nodes)
 
     def run(self, deadline: Deadline) -> None:
         """Rounds until nothing pays, or the time or the rounds are used up."""
@@ -72,65 +87,73 @@ class Generation:
             return False
         self.relaxation = relaxation
         known = len(self.pool)
-        self._price_greedily(relaxation)
-        if len(self.pool) - known < self._params.patterns_per_round // 20 + 1:
-            self._price_exactly(relaxation, deadline)
+        enough = self._params.patterns_per_round // 20 + 1
+        duals = relaxation.duals
+        if self._anchor is not None:
+            self._price_greedily(duals.towards(self._anchor, self._params.smoothing), duals)
+        if len(self.pool) - known < enough:
+            self._price_greedily(duals, duals)
+        if len(self.pool) - known < enough:
+            self._price_exactly(duals, deadline)
         if len(self.pool) == known:
             self._effort += 1
-        return self._effort < len(self._params.tree_nodes)
+        return not self.is_converged
 
-    def _targets(self, relaxation: Relaxation) -> FloatArray:
-        """Price of each offer, adjusted for what the caps charge, shape (offers,)."""
-        charged = self.market.price + relaxation.cap_duals @ self.market.cap_coefficients
-        targets: FloatArray = np.maximum(charged, 1e-9)
-        return targets
-
-    def _price_greedily(self, relaxation: Relaxation) -> None:
-        market, values = self.market, relaxation.row_duals
-        targets = self._targets(relaxation)
-        bounds = self._plain.worth(values, targets, _STEPS)
+    def _price_greedily(self, at: Duals, duals: Duals) -> None:
+        """Fill every offer by the values ``at``; patterns that pay at ``duals`` are kept."""
+        market = self.market
+        targets = np.maximum(at.charged(market), _LEAST_TARGET)
+        bounds = self._plain.worth(at.rows, targets, _STEPS)
         pods = np.zeros((len(targets), market.rows), dtype=np.int64)
         worth = np.zeros(len(targets))
         price_offers(
-            values, row_orders(market, values), market.requests, market.limits, market.room,
-            market.compatible, self._plain.multipliers, pods, worth,
+            at.rows, row_orders(market, at.rows), market.requests, market.limits, market.room,
+            market.compatible, self._plain.multipliers, bounds > targets, pods, worth,
         )  # fmt: skip
-        self._raise_bound(relaxation, bounds)
-        gain = worth / targets
+        self._raise_bound(at, bounds)
+        gain = (pods @ duals.rows) / np.maximum(duals.charged(market), _LEAST_TARGET)
         best = np.argsort(-gain, kind="stable")[: self._params.patterns_per_round]
         best = best[gain[best] > 1.0 + PAYS]
         self.pool.add_all(best, pods[best])
 
-    def _price_exactly(self, relaxation: Relaxation, deadline: Deadline) -> None:
-        """Search the offers whose bound leaves room for a pattern that pays."""
-        targets = self._targets(relaxation)
-        bounds = self._counting.worth(relaxation.row_duals, targets, _STEPS_EXACT)
-        pods = np.zeros(self.market.rows, dtype=np.int64)
-        for o in np.argsort(-bounds / targets, kind="stable"):
-            if bounds[o] <= targets[o] * (1.0 + PAYS) or deadline.has_passed:
-                break
-            bounds[o] = self._search(int(o), relaxation.row_duals, targets[o], bounds[o], pods)
-        self._raise_bound(relaxation, bounds)
+    def _price_exactly(self, duals: Duals, deadline: Deadline) -> None:
+        """Search the offers whose bound leaves room for a pattern that pays.
 
-    def _search(
-        self, offer: int, values: FloatArray, target: float, bound: float, pods: IntArray
-    ) -> float:
-        """The tightest bound on the offer's best pattern that can be proved; new ones are kept."""
-        market, nodes = self.market, self._params.tree_nodes[self._effort]
-        for tier in _TIERS:
-            above = target * (1.0 + tier)
-            if bound <= above:
+        Only where none is found the bounds of the unfinished searches are worth tightening.
+        """
+        targets = np.maximum(duals.charged(self.market), _LEAST_TARGET)
+        bounds = self.knapsacks.worth(duals.rows, targets, _STEPS_EXACT)
+        known = len(self.pool)
+        for tiers in _PASSES:
+            for o in np.argsort(-bounds / targets, kind="stable").tolist():
+                enough = len(self.pool) - known >= self._params.exact_patterns
+                if bounds[o] <= targets[o] * (1.0 + PAYS) or enough or deadline.has_passed:
+                    break
+                bounds[o] = self._search(o, duals.rows, targets[o] * tiers, bounds[o])
+            if len(self.pool) > known:
                 break
-            worth, is_best = best_pattern(
-                values, self._counting.requests[offer], market.limits, self._counting.room[offer],
-                market.compatible[offer], self._counting.multipliers[offer], above, nodes, pods,
-            )  # fmt: skip
-            if worth > above:
+        self._raise_bound(duals, bounds)
+
+    def _search(self, offer: int, values: FloatArray, targets: FloatArray, bound: float) -> float:
+        """The tightest bound on the offer's best pattern that can be proved; new ones are kept.
+
+        Args:
+            targets: tried one after the other until nothing better can be ruled out.
+        """
+        nodes = self._params.tree_nodes[self._effort]
+        knapsack = self.knapsacks.of_offer(offer, values)
+        pods = np.zeros(self.market.rows, dtype=np.int64)
+        for target in targets[targets < bound].tolist():
+            worth, is_best = best_pattern(knapsack, target, nodes, pods)
+            if worth > target:
                 self.pool.add(offer, pods)
             if is_best:
-                return worth * (1.0 + 1e-9)
+                return worth * (1.0 + _SAFETY)
         return bound
 
-    def _raise_bound(self, relaxation: Relaxation, worth: FloatArray) -> None:
-        bound = certified_bound(self.market, relaxation.row_duals, relaxation.cap_duals, worth)
-        self.lower_bound_usd_per_hour = max(self.lower_bound_usd_per_hour, bound)
+    def _raise_bound(self, duals: Duals, worth: FloatArray) -> None:
+        feasible = feasible_duals(self.market, duals, worth)
+        bound = feasible.bound_usd_per_hour(self.market)
+        if bound > self.lower_bound_usd_per_hour:
+            self.lower_bound_usd_per_hour = bound
+            self._anchor = feasible

@@ -11,6 +11,7 @@ Mathematical Programming 91 (2001), the function u(k), rounded down.
 from dataclasses import dataclass
 
 import numpy as np
+from nodemix.optimizer.packing.branch import Knapsack
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.packing.pricing import tighten_offers
 from nodemix.optimizer.problem.types import FloatArray, IntArray
@@ -33,6 +34,17 @@ class Knapsacks:
     requests: IntArray
     room: IntArray
     multipliers: FloatArray
+
+    def of_offer(self, offer: int, values: FloatArray) -> Knapsack:
+        """The knapsack of one offer when pods have these values, shape (rows,)."""
+        return Knapsack(
+            values=values,
+            requests=self.requests[min(offer, len(self.requests) - 1)],
+            limits=self.market.limits,
+            room=self.room[offer],
+            compatible=self.market.compatible[offer],
+            multipliers=self.multipliers[offer],
+        )
 
     def worth(self, values: FloatArray, targets: FloatArray, steps: int) -> FloatArray:
         """Upper bounds on the worth of each offer's best pattern, shape (offers,).

@@ -50,17 +50,13 @@ class Market:
 
 
 def to_market(problem: Problem) -> Market:
-    """The arrays of ``problem`` without dominated offers.
-
-    An offer is dominated when another one costs no more, has at least its room, takes at least
-    its rows and weighs no more on any cap: exchanging it never hurts, so bounds stay valid.
-    """
+    """The arrays of ``problem`` without dominated offers; see `dominators`."""
     coefficients = np.array([cap.coefficients for cap in problem.caps], dtype=np.float64)
     coefficients = coefficients.reshape(len(problem.caps), len(problem.offers))
     price = np.ascontiguousarray(problem.price_usd_per_hour, dtype=np.float64)
     room = np.ascontiguousarray(problem.room, dtype=np.int64)
-    order = np.lexsort((-room.sum(axis=1), price))
-    kept = np.sort(order[_undominated(*_sorted_facts(problem, coefficients, order))])
+    compatible = problem.compatible.T
+    kept = np.unique(dominators(price, room, compatible, coefficients))
     return Market(
         demand=problem.demand,
         requests=np.ascontiguousarray(problem.requests, dtype=np.int64),
@@ -68,22 +64,33 @@ def to_market(problem: Problem) -> Market:
         offers=kept,
         room=np.ascontiguousarray(room[kept]),
         price=np.ascontiguousarray(price[kept]),
-        compatible=np.ascontiguousarray(problem.compatible[:, kept].T),
+        compatible=np.ascontiguousarray(compatible[kept]),
         cap_coefficients=np.ascontiguousarray(coefficients[:, kept]),
         cap_limits=np.array([cap.limit for cap in problem.caps], dtype=np.float64),
     )
 
 
-def _sorted_facts(
-    problem: Problem, coefficients: FloatArray, order: IntArray
-) -> tuple[FloatArray, IntArray, Bits, FloatArray]:
-    """Price, room, compatibility bits and cap weights of each offer, cheapest first."""
-    return (
-        np.ascontiguousarray(problem.price_usd_per_hour[order], dtype=np.float64),
-        np.ascontiguousarray(problem.room[order], dtype=np.int64),
-        _packed(problem.compatible[:, order].T),
-        np.ascontiguousarray(coefficients[:, order].T),
-    )
+def dominators(
+    price: FloatArray, room: IntArray, compatible: BoolArray, cap_coefficients: FloatArray
+) -> IntArray:
+    """The offer that stands in for each one; itself where none dominates it, shape (offers,).
+
+    An offer is dominated when another one costs no more, has at least its room, takes at least
+    its rows and weighs no more on any cap: exchanging it never hurts, so bounds stay valid.
+
+    Args:
+        compatible: offer-major, shape (offers, rows).
+    """
+    order = np.lexsort((-room.sum(axis=1), price))
+    stand_ins = np.empty(len(price), dtype=np.int64)
+    stand_ins[order] = order[
+        _stand_ins(
+            np.ascontiguousarray(room[order]),
+            _packed(compatible[order]),
+            np.ascontiguousarray(cap_coefficients[:, order].T),
+        )
+    ]
+    return stand_ins
 
 
 def _packed(compatible: BoolArray) -> Bits:
@@ -96,20 +103,21 @@ def _packed(compatible: BoolArray) -> Bits:
 
 
 @compiled
-def _undominated(price: FloatArray, room: IntArray, bits: Bits, weights: FloatArray) -> IntArray:
-    """Positions of the offers that no cheaper or equal one before them dominates."""
-    kept = np.empty(len(price), dtype=np.int64)
+def _stand_ins(room: IntArray, bits: Bits, weights: FloatArray) -> IntArray:
+    """Position of the first undominated offer that dominates each one; cheapest offers first."""
+    stand_ins = np.empty(len(room), dtype=np.int64)
+    kept = np.empty(len(room), dtype=np.int64)
     n = 0
-    for o in range(len(price)):
-        dominated = False
+    for o in range(len(room)):
+        stand_ins[o] = o
         for k in range(n):
             if _dominates(kept[k], o, room, bits, weights):
-                dominated = True
+                stand_ins[o] = kept[k]
                 break
-        if not dominated:
+        if stand_ins[o] == o:
             kept[n] = o
             n += 1
-    return kept[:n]
+    return stand_ins
 
 
 @compiled

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import highspy
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
+from nodemix.optimizer.packing.bound import Duals
 from nodemix.optimizer.packing.columns import ColumnPool
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.problem.types import FloatArray, IntArray
@@ -22,22 +23,26 @@ class Relaxation:
     Args:
         x: nodes of each pattern, fractions, shape (patterns,).
         is_met: whether every demand and cap is met.
-        row_duals: shape (rows,), >= 0.
-        cap_duals: shape (caps,), >= 0.
     """
 
     x: FloatArray
     cost_usd_per_hour: float
     is_met: bool
-    row_duals: FloatArray
-    cap_duals: FloatArray
+    duals: Duals
+
+
+class _Quiet(highspy.Highs):  # type: ignore[misc]  # highspy publishes no types
+    """A solver whose constructor does not write a banner to stdout, where answers go."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802 - highspy's name
+        """Be silent before the first call that prints."""
+        self.silent()
+        super().enableCallbacks()
 
 
 def quiet_solver() -> highspy.Highs:
     """A solver of one thread that prints nothing."""
-    solver = highspy.Highs()
-    silent = False
-    solver.setOptionValue("output_flag", silent)
+    solver = _Quiet()
     solver.setOptionValue("threads", 1)
     return solver
 
@@ -132,8 +137,7 @@ class Master:
             x=np.maximum(values[self._columns], 0.0),
             cost_usd_per_hour=float(self._solver.getObjectiveValue()),
             is_met=bool((values[self._slacks] <= LACKING).all()),
-            row_duals=np.maximum(duals[: self._market.rows], 0.0),
-            cap_duals=cap_duals,
+            duals=Duals(np.maximum(duals[: self._market.rows], 0.0), cap_duals),
         )
 
     def _newly_broken(self, x: FloatArray) -> list[int]:

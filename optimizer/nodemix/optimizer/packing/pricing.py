@@ -89,10 +89,11 @@ def price_offers(
     room: IntArray,
     compatible: BoolArray,
     multipliers: FloatArray,
+    worthwhile: BoolArray,
     pods: IntArray,
     worth: FloatArray,
 ) -> None:
-    """The best pattern found for each offer.
+    """The best pattern found for each worthwhile offer.
 
     Args:
         orders: row orders every offer tries besides its own, shape (orders, rows).
@@ -103,7 +104,7 @@ def price_offers(
     rows = len(values)
     trial = np.zeros(rows, dtype=np.int64)
     density = np.zeros(rows)
-    for o in range(len(room)):
+    for o in np.flatnonzero(worthwhile):
         worth[o] = best_fill(
             orders, limits, values, requests, room[o], compatible[o], pods[o], trial
         )

@@ -61,12 +61,12 @@ def shortfall_probability(problem: Problem, packing: Packing, needed: IntArray) 
         room.held,
         room.compatible,
         np.ascontiguousarray(problem.requests),
-        _node_limits(problem),
+        node_limits(problem),
     )
     return float(np.mean(missing > 0))
 
 
-def _node_limits(problem: Problem) -> IntArray:
+def node_limits(problem: Problem) -> IntArray:
     """Pods of each row allowed on a node, also for paths with more pods than planned.
 
     A limit as high as the row's own pods is how a problem says that there is none.

@@ -1,0 +1,97 @@
+"""The cheapest whole numbers of known patterns, by mixed-integer programming."""
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+from nodemix.optimizer.deadline import Deadline
+from nodemix.optimizer.packing.columns import ColumnPool
+from nodemix.optimizer.packing.draft import Draft, make_draft
+from nodemix.optimizer.packing.market import Market
+from nodemix.optimizer.packing.master import Relaxation, cap_scales, quiet_solver
+from nodemix.optimizer.problem.types import FloatArray, IntArray
+from scipy import sparse
+
+
+@dataclass(frozen=True, slots=True)
+class MipParams:
+    """Settings of one restricted mixed-integer program.
+
+    Args:
+        max_patterns: with the smallest reduced costs, taken in.
+        relative_gap: at which it stops; below it nothing is worth the time.
+    """
+
+    max_patterns: int = 400
+    relative_gap: float = 1e-4
+
+
+def restricted_draft(
+    market: Market,
+    pool: ColumnPool,
+    relaxation: Relaxation,
+    deadline: Deadline,
+    params: MipParams,
+    below_usd_per_hour: float = float("inf"),
+) -> Draft | None:
+    """The best whole mix of the most promising patterns, or None if none was found in time.
+
+    Args:
+        below_usd_per_hour: dearer mixes are of no interest.
+    """
+    chosen = _promising(market, pool, relaxation, below_usd_per_hour, params.max_patterns)
+    if len(chosen) == 0 or deadline.has_passed:
+        return None
+    solver = quiet_solver()
+    solver.setOptionValue("mip_rel_gap", params.relative_gap)
+    solver.setOptionValue("time_limit", max(deadline.left_s, 0.001))
+    solver.passModel(_model(market, pool.offers[chosen], pool.pods[chosen]))
+    solver.run()
+    if solver.getInfo().primal_solution_status != highspy.kSolutionStatusFeasible:
+        return None
+    counts = np.rint(np.array(solver.getSolution().col_value)).astype(np.int64)
+    return make_draft(market, pool.offers[chosen], pool.pods[chosen], counts)
+
+
+def _promising(
+    market: Market, pool: ColumnPool, relaxation: Relaxation, below: float, most: int
+) -> IntArray:
+    """Patterns by reduced cost; those whose use once would already cost too much are out."""
+    charged = pool.price + relaxation.duals.caps @ market.cap_coefficients[:, pool.offers]
+    reduced = charged - pool.pods @ relaxation.duals.rows
+    order = np.argsort(reduced, kind="stable")[:most]
+    return order[reduced[order] <= below - relaxation.cost_usd_per_hour + 1e-9]
+
+
+def _model(market: Market, offers: IntArray, pods: IntArray) -> highspy.HighsLp:
+    scales = cap_scales(market)
+    weights = (market.cap_coefficients[:, offers] / scales[:, None]).T
+    matrix = sparse.csr_array(np.hstack([pods.astype(np.float64), weights]))
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = len(offers), matrix.shape[1]
+    model.col_cost_ = market.price[offers]
+    model.col_lower_ = np.zeros(len(offers))
+    model.col_upper_ = _most_copies(market, pods)
+    model.row_lower_, model.row_upper_ = _row_bounds(market, scales)
+    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    model.a_matrix_.start_ = matrix.indptr.astype(np.int32)
+    model.a_matrix_.index_ = matrix.indices.astype(np.int32)
+    model.a_matrix_.value_ = matrix.data
+    model.integrality_ = [highspy.HighsVarType.kInteger] * len(offers)
+    return model
+
+
+def _row_bounds(market: Market, scales: FloatArray) -> tuple[FloatArray, FloatArray]:
+    caps = len(market.cap_limits)
+    lower = np.concatenate([market.demand, np.full(caps, -highspy.kHighsInf)])
+    upper = np.concatenate([np.full(market.rows, highspy.kHighsInf), market.cap_limits / scales])
+    return lower, upper
+
+
+def _most_copies(market: Market, pods: IntArray) -> FloatArray:
+    """Copies beyond which a pattern adds nothing; caps may ask for more, so they lift it."""
+    if len(market.cap_limits):
+        return np.full(len(pods), highspy.kHighsInf)
+    needed = -(-market.demand // np.maximum(pods, 1))
+    most: FloatArray = np.where(pods > 0, needed, 0).max(axis=1, initial=0).astype(np.float64)
+    return most
