@@ -6,9 +6,11 @@
     +-- ClusterError              the cluster cannot be observed
     |   +-- ConnectionFailedError   the API server cannot be reached or refuses us
     |   +-- ExpiredVersionError     the API server has forgotten the version we watch from
+    |   +-- NotLeadingError         this process may not write any more
     |   +-- StaleViewError          the view is older than a decision may rest on
     |   +-- QuantityError           a Kubernetes quantity cannot be parsed
     |   +-- SnapshotFileError       a snapshot file cannot be used
+    |   +-- DemoError               the live demo cannot be shown on this cluster
     +-- SourceError               something outside the cluster does not deliver
     |   +-- PrometheusError         it refuses the query or answers nonsense
     |   |   +-- PrometheusDownError   it does not answer at all
@@ -54,6 +56,10 @@ class ExpiredVersionError(ClusterError):
     """The API server no longer holds the version asked for (410); listing anew heals it."""
 
 
+class NotLeadingError(ClusterError):
+    """Another process leads, or may lead by now; what was to be written is not."""
+
+
 class StaleViewError(ClusterError):
     """The view of the cluster is older than a decision may rest on; it heals by itself."""
 
@@ -64,6 +70,10 @@ class QuantityError(ClusterError, ValueError):
 
 class SnapshotFileError(ClusterError):
     """A snapshot file cannot be used."""
+
+
+class DemoError(ClusterError):
+    """The live demo cannot be shown on this cluster; what it had made is removed again."""
 
 
 class SourceError(OperatorError):

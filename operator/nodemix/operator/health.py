@@ -46,7 +46,8 @@ class HealthServer:
         await self._runner.setup()
         site = web.TCPSite(self._runner, port=port)
         await site.start()
-        self.port = self._runner.addresses[0][1]
+        # Of port 0 each address family gets a port of its own, in any order; IPv4's is told.
+        self.port = min(self._runner.addresses, key=len)[1]
 
     async def stop(self) -> None:
         """Stop listening."""

@@ -7,16 +7,18 @@ the own lease could have expired by our own clock.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
 from nodemix.operator.errors import ConnectionFailedError
 from nodemix.operator.objects import Manifest, ObjectWriter
 
 LEASE_NAME = "nodemix-operator"
 DURATION_S = 15.0
 RENEW_S = 5.0
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class Leadership:
         identity: of this process, unique.
         clock: seconds, monotonic; judges how long the own lease still holds.
         now: wall clock, written into the lease for the others.
+        problem: why the lease could neither be held nor be seen in other hands; empty if it could.
     """
 
     writer: ObjectWriter
@@ -35,6 +38,7 @@ class Leadership:
     identity: str
     clock: Callable[[], float]
     now: Callable[[], datetime]
+    problem: str = ""
     _held_until_s: float = float("-inf")
     _seen: tuple[object, float] = (None, float("-inf"))
 
@@ -47,16 +51,34 @@ class Leadership:
         """Try to get and keep the lease until cancelled."""
         while True:
             # Nothing to do on a failure: is_leader turns False by itself when the lease runs out.
-            with suppress(ConnectionFailedError):
+            was_leader, problem = self.is_leader, self.problem
+            try:
                 await self.try_once()
+            except ConnectionFailedError as err:
+                self.problem = str(err)
+            if (self.is_leader, self.problem) != (was_leader, problem):
+                log.info("Leadership", leads=self.is_leader, problem=self.problem)
             await asyncio.sleep(RENEW_S)
+
+    async def release(self) -> None:
+        """Give the lease up, so that the next one need not wait for its end."""
+        if not self.is_leader:
+            return
+        self._held_until_s = float("-inf")
+        lease = await self.writer.get(f"{self._path}/{LEASE_NAME}")
+        if lease is not None and lease.get("spec", {}).get("holderIdentity") == self.identity:
+            lease["spec"]["holderIdentity"] = ""
+            await self.writer.replace(f"{self._path}/{LEASE_NAME}", lease)
 
     async def try_once(self) -> bool:
         """Renew or take the lease if possible; whether this process now leads."""
         asked_s = self.clock()
         lease = await self.writer.get(f"{self._path}/{LEASE_NAME}")
+        self.problem = ""
         if lease is None:
             written = await self.writer.create(self._path, self._lease({}))
+            if written is None:
+                self.problem = f"no lease can be created; does namespace {self.namespace} exist?"
         elif self._may_take(lease):
             written = await self.writer.replace(f"{self._path}/{LEASE_NAME}", self._lease(lease))
         else:

@@ -5,6 +5,9 @@ import sys
 
 import structlog
 
+CHATTY = ("httpx", "kopf.objects")
+"""Loggers that have a line for every request or event."""
+
 
 def configure_logs(level: str) -> None:
     """Send every log record to stdout as one JSON object a line."""
@@ -31,3 +34,5 @@ def configure_logs(level: str) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -13,10 +13,20 @@ from typing import Any
 import structlog
 from nodemix.operator.errors import OperatorError
 from nodemix.operator.publish import Publisher, Standing
-from nodemix.operator.reconcile import PolicyObject, Sources, reconcile
+from nodemix.operator.reconcile import (
+    PolicyObject,
+    Sources,
+    Tick,
+    crashed,
+    reconcile,
+    unreadable,
+)
 from pydantic import ValidationError
 
 STANDBY_S = 1.0
+
+RETRY_S = 15.0
+"""After a tick without a decision: what was missing is often there soon."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +46,7 @@ class PolicyLoops:
     """Keeps one loop for each policy.
 
     Args:
-        may_decide: whether this process leads; a standby only listens.
+        may_decide: whether this process leads and sees the cluster; a standby only listens.
         now: seconds since the epoch.
     """
 
@@ -50,6 +60,9 @@ class PolicyLoops:
         """Take over a new or changed policy; a changed spec is decided at once."""
         name = body["metadata"]["name"]
         follower = self._followers.get(name)
+        if follower is not None and follower.body["metadata"].get("uid") != body["metadata"]["uid"]:
+            self.remove(name)  # deleted and made anew
+            follower = None
         if follower is None:
             follower = self._followers[name] = _Follower(body, Standing.from_status(body))
             follower.task = asyncio.create_task(self._follow(name, follower), name=f"policy {name}")
@@ -59,10 +72,23 @@ class PolicyLoops:
 
     def remove(self, name: str) -> None:
         """Stop a deleted policy's loop; nothing else happens to the cluster."""
-        follower = self._followers.pop(name, None)
+        follower = self._forget(name)
         if follower is not None and follower.task is not None:
             follower.task.cancel()
-            self.publisher.exporter.forget(name)
+
+    def prices_changed(self, book: str) -> None:
+        """Decide at once for the policies that buy from a price book."""
+        for follower in self._followers.values():
+            reference = (follower.body.get("spec") or {}).get("catalogRef") or {}
+            if reference.get("name") == book:
+                follower.wake.set()
+
+    def problem(self) -> str:
+        """Which loops ended by a mistake of ours; empty when all go on."""
+        tasks = [f.task for f in self._followers.values() if f.task is not None and f.task.done()]
+        return "; ".join(
+            f"{task.get_name()}: {task.exception()!r}" for task in tasks if not task.cancelled()
+        )
 
     async def stop(self) -> None:
         """End every loop."""
@@ -72,34 +98,49 @@ class PolicyLoops:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._followers.clear()
 
+    def _forget(self, name: str) -> _Follower | None:
+        self.publisher.exporter.forget(name)
+        return self._followers.pop(name, None)
+
     async def _follow(self, name: str, follower: _Follower) -> None:
         while True:
             wait_s = STANDBY_S
             follower.wake.clear()
             if self.may_decide():
                 wait_s = await self._tick(name, follower)
+            if follower.standing.is_gone:
+                self._forget(name)
+                return
             with suppress(TimeoutError):
                 await asyncio.wait_for(follower.wake.wait(), wait_s)
 
     async def _tick(self, name: str, follower: _Follower) -> float:
         """One decision; seconds to wait for the next one."""
+        now_s = self.now()
+        policy, tick = await self._decide(name, follower, now_s)
+        try:
+            follower.standing = await self.publisher.publish(policy, tick, follower.standing, now_s)
+        except OperatorError as err:
+            log.warning("NotPublished", policy=name, message=str(err))
+            return RETRY_S
+        interval_s = float(policy.spec.interval_seconds)
+        is_done = tick.recommendation is not None or policy.is_paused
+        return interval_s if is_done else min(interval_s, RETRY_S)
+
+    async def _decide(
+        self, name: str, follower: _Follower, now_s: float
+    ) -> tuple[PolicyObject, Tick]:
         try:
             policy = PolicyObject.parse(follower.body)
         except ValidationError as err:
-            log.warning("PolicyUnreadable", policy=name, message=str(err))
-            return STANDBY_S * 60
-        now_s = self.now()
+            return PolicyObject.unparsed(follower.body), unreadable(name, err)
+        previous = follower.standing.forecast
         try:
-            standing = follower.standing
-            tick = await reconcile(
-                policy, self._others(name), self.sources, standing.forecast, now_s
-            )
-            follower.standing = await self.publisher.publish(policy, tick, standing, now_s)
-        except OperatorError as err:
-            log.warning("TickFailed", policy=name, message=str(err))
-        except Exception:  # the outermost loop: one policy's surprise must not stop the others
+            tick = await reconcile(policy, self._others(name), self.sources, previous, now_s)
+        except Exception as err:  # one policy's surprise must not stop the others
             log.exception("TickCrashed", policy=name)
-        return float(policy.spec.interval_seconds)
+            tick = crashed(name, err)
+        return policy, tick
 
     def _others(self, name: str) -> list[PolicyObject]:
         """The other policies that can be read."""
@@ -113,6 +154,6 @@ class PolicyLoops:
 
 def _asks_differently(before: dict[str, Any], after: dict[str, Any]) -> bool:
     """Whether more than the status changed."""
-    keys = ("annotations", "generation", "uid")
+    keys = ("annotations", "generation")
     old, new = before["metadata"], after["metadata"]
     return any(old.get(key) != new.get(key) for key in keys)

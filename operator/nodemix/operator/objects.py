@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 import orjson
-from nodemix.operator.errors import ConnectionFailedError
+from nodemix.operator.errors import ConnectionFailedError, NotLeadingError
 
 GROUP = "nodemix.dev"
 VERSION = "v1alpha1"
@@ -32,6 +32,9 @@ def always() -> bool:
 class ObjectWriter:
     """Reads and writes single objects.
 
+    Every call raises ConnectionFailedError where the server cannot be reached or refuses, every
+    write NotLeadingError where this process may not write.
+
     Args:
         session: carries credentials and TLS.
         url: of the API server.
@@ -46,10 +49,10 @@ class ObjectWriter:
         """The object at ``path``; None where there is none."""
         return await self._request("GET", path)
 
-    async def patch_status(self, plural: str, name: str, status: Mapping[str, object]) -> None:
-        """Merge ``status`` into the object's status; a vanished object is no error."""
+    async def patch_status(self, plural: str, name: str, status: Mapping[str, object]) -> bool:
+        """Merge ``status`` into the object's status; whether the object is still there."""
         path = f"{NODEMIX_API}/{plural}/{name}/status"
-        await self._write("PATCH", path, {"status": status}, MERGE_PATCH)
+        return await self._write("PATCH", path, {"status": status}, MERGE_PATCH) is not None
 
     async def create(self, path: str, body: Manifest) -> Manifest | None:
         """Create an object; None where one of that name is there already."""
@@ -67,7 +70,9 @@ class ObjectWriter:
         self, method: str, path: str, body: object, content_type: str = JSON
     ) -> Manifest | None:
         if not self.may_write():
-            return None
+            raise NotLeadingError(
+                f"{method} {path}", "is not sent: the lease is lost", "the new leader goes on"
+            )
         return await self._request(method, path, body, content_type)
 
     async def _request(

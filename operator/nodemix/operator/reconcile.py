@@ -33,6 +33,7 @@ from nodemix.optimizer.errors import CatalogError, OptimizerError
 from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.policy import Policy, WorkloadSelector
 from nodemix.optimizer.snapshot import Note, Pod, Snapshot
+from pydantic import ValidationError
 
 PAUSED_ANNOTATION = "nodemix.dev/paused"
 DRAWS = 200
@@ -56,6 +57,13 @@ class PolicyObject:
         metadata = body["metadata"]
         spec = NodeMixPolicySpec.model_validate(body.get("spec") or {})
         return cls(metadata["name"], metadata.get("creationTimestamp", ""), spec, body)
+
+    @classmethod
+    def unparsed(cls, body: dict[str, Any]) -> "PolicyObject":
+        """A policy whose spec cannot be read, to say so in its status."""
+        metadata = body["metadata"]
+        created_at = metadata.get("creationTimestamp", "")
+        return cls(metadata["name"], created_at, NodeMixPolicySpec(), body)
 
     @property
     def is_paused(self) -> bool:
@@ -317,6 +325,25 @@ def _failure(error: OperatorError | OptimizerError | ForecastError) -> list[Find
         Finding(kind, FALSE, reason, message),
         Finding(ConditionType.READY, FALSE, reason, message),
     ]
+
+
+def unreadable(policy: str, err: ValidationError) -> Tick:
+    """The tick of a policy whose spec breaks a rule that the API server does not know."""
+    wrong = "; ".join(
+        f"spec.{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+        for error in err.errors()[:NAMED_AT_MOST]
+    )
+    message = f"NodeMixPolicy/{policy}: {wrong}; correct the spec. The last good plan stays"
+    return Tick((Finding(ConditionType.READY, FALSE, "UnreadableSpec", message),))
+
+
+def crashed(policy: str, err: Exception) -> Tick:
+    """The tick that a mistake of ours ended."""
+    message = (
+        f"NodeMixPolicy/{policy}: the decision crashed ({type(err).__name__}: {err}); report this "
+        "with the operator's log. The last good plan stays"
+    )
+    return Tick((Finding(ConditionType.READY, FALSE, "Crashed", message),))
 
 
 def to_conditions(

@@ -5,12 +5,15 @@ operator's event loop nor its liveness may feel that.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import TypeVar
 
 import numpy as np
@@ -29,7 +32,7 @@ class DecisionRequest:
 
     Args:
         history: None plans for the requests as they are.
-        previous: the last good forecast, held and widened when the history is too old.
+        previous: the last fresh forecast, held and widened when the history is too old.
         now_s: seconds since the epoch.
         seed: of every random draw, so that the same input gives the same plan.
     """
@@ -85,8 +88,13 @@ def _forecast(
     try:
         return forecast_demand(request.history, request.horizon, rng, request.now_s), ""
     except ForecastError as err:
-        held = hold(request.previous, request.now_s) if request.previous is not None else None
-        return held, str(err)
+        failure = str(err)
+    if request.previous is None:
+        return None, failure
+    try:
+        return hold(request.previous, request.now_s), failure
+    except ForecastError as err:
+        return None, f"{failure}. Nor can the last forecast be held: {err}"
 
 
 def warm_up() -> None:
@@ -98,7 +106,22 @@ def warm_up() -> None:
 
 def worker_process() -> Executor:
     """One fresh process; spawned, because forking a process with threads can deadlock."""
-    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(
+        max_workers=1, mp_context=get_context("spawn"), initializer=settle_in
+    )
+
+
+def settle_in() -> None:
+    """Keep the log free of what libraries print, and end with the operator, however it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
 
 
 @dataclass(slots=True)
@@ -108,10 +131,12 @@ class DecisionWorker:
     Args:
         timeout_s: of one decision; past it the process is replaced.
         start: makes the executor.
+        problem: how the last job ended, if it ended without an answer; empty otherwise.
     """
 
     timeout_s: float = 120.0
     start: Callable[[], Executor] = worker_process
+    problem: str = ""
     _executor: Executor | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -134,21 +159,22 @@ class DecisionWorker:
         self._executor = self._executor or self.start()
         running = asyncio.get_running_loop().run_in_executor(self._executor, job, *args)
         try:
-            return await asyncio.wait_for(running, self.timeout_s)
+            answer = await asyncio.wait_for(running, self.timeout_s)
         except BrokenProcessPool as err:
-            self.stop()
-            raise DecisionFailedError(
-                "decision worker",
-                "its process died",
-                "the next decision starts a new one; check the memory limit of the pod",
-            ) from err
+            remedy = "the next decision starts a new one; check the memory limit of the pod"
+            raise self._failed("its process died", remedy) from err
         except TimeoutError as err:
-            self.stop()
-            raise DecisionFailedError(
-                "decision worker",
-                f"no decision within {self.timeout_s:.0f} s",
-                "lower spec.searchSeconds or give the pod more CPU",
-            ) from err
+            remedy = "lower spec.searchSeconds or give the pod more CPU"
+            raise self._failed(f"no decision within {self.timeout_s:.0f} s", remedy) from err
+        self.problem = ""
+        return answer
+
+    def _failed(self, fact: str, remedy: str) -> DecisionFailedError:
+        """The error to raise; the process is given up."""
+        self.stop()
+        error = DecisionFailedError("decision worker", fact, remedy)
+        self.problem = str(error)
+        return error
 
     def stop(self) -> None:
         """End the process without waiting for it."""

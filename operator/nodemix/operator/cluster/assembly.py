@@ -20,6 +20,7 @@ from nodemix.optimizer.snapshot import (
     Note,
     Pod,
     PodTemplate,
+    Selector,
     Snapshot,
     Workload,
     WorkloadKey,
@@ -133,50 +134,67 @@ def _templates(
 ) -> dict[tuple[WorkloadKey, int], PodTemplate]:
     """The template of each workload's shape, by the identity of the shape, which pods share."""
     shapes = {(owners.workload_of(r), id(r.shape)): r.shape for r in records}
-    conflicts = _conflicts({(workload, shape) for (workload, _), shape in shapes.items()})
+    ties = _ties({(workload, shape) for (workload, _), shape in shapes.items()})
     return {
         (workload, at): _final_template(
-            shape.template, owners.spot_denial(workload), sorted(conflicts.get(workload, ()))
+            shape.template, owners.spot_denial(workload), sorted(ties.get(workload, ()))
         )
         for (workload, at), shape in shapes.items()
     }
 
 
 def _final_template(
-    template: PodTemplate, spot_denied: str | None, conflicts: Sequence[WorkloadKey]
+    template: PodTemplate, spot_denied: str | None, ties: Sequence[str]
 ) -> PodTemplate:
     if spot_denied and template.spot_denied is None:
         template = replace(template, spot_denied=spot_denied)
-    if not conflicts:
+    if not ties:
         return template
-    words = tuple(f"required pod anti-affinity with {other}" for other in conflicts)
-    return replace(template, unsupported=(*template.unsupported, *words))
+    return replace(template, unsupported=(*template.unsupported, *ties))
 
 
-def _conflicts(
-    shapes: Iterable[tuple[WorkloadKey, PodShape]],
-) -> Mapping[WorkloadKey, set[WorkloadKey]]:
-    """The workloads that a required anti-affinity keeps apart, both ways."""
+def _ties(shapes: Iterable[tuple[WorkloadKey, PodShape]]) -> Mapping[WorkloadKey, set[str]]:
+    """Rules that tie a workload to others, in words: the model places each one by itself."""
     by_namespace = defaultdict(list)
     for workload, shape in shapes:
         by_namespace[workload.namespace].append((workload, shape))
-    apart: dict[WorkloadKey, set[WorkloadKey]] = defaultdict(set)
+    ties: dict[WorkloadKey, set[str]] = defaultdict(set)
     for members in by_namespace.values():
-        for holder, other in _repelled(members):
-            apart[holder].add(other)
-            apart[other].add(holder)
-    return apart
+        crowd = _Crowd(members)
+        for holder, other in crowd.met_by((w, s) for w, shape in members for s in shape.repels):
+            ties[holder].add(f"required pod anti-affinity with {other}")
+            ties[other].add(f"required pod anti-affinity with {holder}")
+        for holder, other in crowd.met_by((w, s) for w, shape in members for s in shape.counts):
+            ties[holder].add(f"required topology spread that also counts {other}")
+    return ties
 
 
-def _repelled(
-    members: Sequence[tuple[WorkloadKey, PodShape]],
-) -> Iterator[tuple[WorkloadKey, WorkloadKey]]:
-    holders = {(workload, s) for workload, shape in members for s in shape.repels}
-    labels = {(workload, shape.template.labels) for workload, shape in members}
-    for holder, selector in holders:
-        for other, pairs in labels:
-            if other != holder and selector.matches(dict(pairs)):
-                yield holder, other
+class _Crowd:
+    """The workloads of one namespace, found by a label of their pods."""
+
+    def __init__(self, members: Iterable[tuple[WorkloadKey, PodShape]]) -> None:
+        distinct = {(workload, shape.template.labels) for workload, shape in members}
+        self._all = [(workload, dict(pairs)) for workload, pairs in distinct]
+        self._by_label = defaultdict(list)
+        for entry in self._all:
+            for pair in entry[1].items():
+                self._by_label[pair].append(entry)
+
+    def met_by(
+        self, holders: Iterable[tuple[WorkloadKey, Selector]]
+    ) -> Iterator[tuple[WorkloadKey, WorkloadKey]]:
+        """The holder of each selector and another workload that it selects."""
+        for holder, selector in set(holders):
+            for other, labels in self._candidates(selector):
+                if other != holder and selector.matches(labels):
+                    yield holder, other
+
+    def _candidates(self, selector: Selector) -> Sequence[tuple[WorkloadKey, dict[str, str]]]:
+        """Those that may match; nearly every selector names a label and its one value."""
+        for requirement in selector.requirements:
+            if requirement.operator == "In" and len(requirement.values) == 1:
+                return self._by_label.get((requirement.key, requirement.values[0]), ())
+        return self._all
 
 
 def _pod_faults(records: Iterable[PodRecord], owners: _Owners) -> list[Note]:

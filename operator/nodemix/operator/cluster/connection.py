@@ -52,7 +52,7 @@ def in_cluster_connection(
     """The connection of the pod's service account.
 
     Raises:
-        ConnectionFailedError: this is no pod, or its token is not mounted.
+        ConnectionFailedError: this is no pod, or its account is not mounted as it should be.
     """
     host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
     token_file, ca_file = account / "token", account / "ca.crt"
@@ -65,9 +65,17 @@ def in_cluster_connection(
     where = f"[{host}]" if ":" in host else host
     return Connection(
         url=f"https://{where}:{port}",
-        ssl_context=ssl.create_default_context(cafile=str(ca_file)),
+        ssl_context=_trusting(ca_file),
         read_token=lambda: read_file(token_file).decode().strip(),
     )
+
+
+def _trusting(ca_file: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except ssl.SSLError as err:
+        fact = f"holds no certificate authority ({err})"
+        raise ConnectionFailedError(f"file {ca_file}", fact, "mount the account anew") from err
 
 
 def kubeconfig_connection(

@@ -18,6 +18,7 @@ from nodemix.operator.errors import ClusterError, ConnectionFailedError, Expired
 Json = dict[str, Any]
 Clock = Callable[[], float]
 _CHUNK_BYTES: Final = 2**18
+_SHORT_STREAM_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,17 @@ class InformerSettings:
 
     Args:
         relist_after_s: a LIST at least this often, in case the stream lost something.
-        inactivity_s: a stream silent for this long is dead; bookmarks come about once a minute.
+        stream_s: a WATCH is asked to end after this long and begun anew. The API server sends
+            bookmarks about once a minute, but none for a kind that it never saw an object of, and
+            an accepted WATCH tells that it is there.
+        inactivity_s: a stream silent for this long is dead; longer than ``stream_s``.
         backoff_s: first pause after a failure; each further one doubles it, up to the cap.
     """
 
     page_size: int = 500
     relist_after_s: float = 300.0
-    inactivity_s: float = 90.0
+    stream_s: float = 45.0
+    inactivity_s: float = 60.0
     backoff_s: float = 0.25
     backoff_cap_s: float = 30.0
 
@@ -129,15 +134,22 @@ class Informer:
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": self._resource_version or "",
-            "timeoutSeconds": str(max(1, round(self._relist_at_s - self._clock()))),
+            "timeoutSeconds": str(max(1, round(self._stream_s()))),
         }
         async with await reader.get(self.resource, query, self._settings.inactivity_s) as stream:
+            began_s = self._heard_at_s = self._clock()
             try:
                 await self._follow(stream)
             except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as err:
                 raise _broken(self.resource, err) from err
-        if self.events == heard:
+        if self.events == heard and self._clock() - began_s < _SHORT_STREAM_S:
             self._failures += 1
+        else:
+            self._failures = 0
+
+    def _stream_s(self) -> float:
+        """How long the next WATCH may last: not longer than until the next LIST."""
+        return min(self._settings.stream_s, self._relist_at_s - self._clock())
 
     async def _follow(self, stream: aiohttp.ClientResponse) -> None:
         async with aclosing(split_lines(stream.content.iter_chunked(_CHUNK_BYTES))) as batches:

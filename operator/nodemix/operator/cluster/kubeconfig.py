@@ -51,8 +51,11 @@ def load_context(paths: Sequence[Path], context: str | None) -> Connection:
     chosen = _entry(configs, "context", name).fields
     cluster = _entry(configs, "cluster", chosen.get("cluster") or "")
     user = _entry(configs, "user", chosen.get("user") or "")
+    if user.fields.get("as"):
+        fact = f"impersonates {user.fields['as']}, which nodemix does not"
+        raise ConnectionFailedError(f"kubeconfig context {name}", fact, "use one without `as`")
     if any(user.fields.get(plugin) for plugin in _PLUGINS):
-        return _plugin_connection([path for path, _ in configs], name, cluster)
+        return _plugin_connection([path for path, _ in configs], name, cluster, user)
     return _connection(cluster, user)
 
 
@@ -71,7 +74,7 @@ def _parsed(path: Path) -> Json:
 def _entry(configs: Sequence[tuple[Path, Json]], kind: str, name: str) -> _Entry:
     for path, config in configs:
         for entry in config.get(f"{kind}s") or ():
-            if entry.get("name") == name:
+            if isinstance(entry, dict) and entry.get("name") == name:
                 return _Entry(entry.get(kind) or {}, path.parent)
     fact = f"holds no {kind} {name!r}" if name else f"names no {kind}"
     raise ConnectionFailedError(f"kubeconfig {configs[0][0]}", fact, _REMEDY)
@@ -131,7 +134,9 @@ def _load_client_certificate(context: ssl.SSLContext, certificate: bytes, key: b
         Path(path).unlink()
 
 
-def _plugin_connection(paths: Sequence[Path], context: str, cluster: _Entry) -> Connection:
+def _plugin_connection(
+    paths: Sequence[Path], context: str, cluster: _Entry, user: _Entry
+) -> Connection:
     """A context whose user is an exec plugin or auth provider."""
     # Deferred: importing kubernetes takes half a second and 40 MiB, and few need its plugins.
     from kubernetes.client import Configuration  # noqa: PLC0415
@@ -147,7 +152,8 @@ def _plugin_connection(paths: Sequence[Path], context: str, cluster: _Entry) -> 
     if settings.cert_file and settings.key_file:
         ssl_context.load_cert_chain(settings.cert_file, settings.key_file)
     elif not settings.api_key.get("BearerToken"):
-        fact = "its credential plugin gave neither token nor certificate"
+        plugin = (user.fields.get("exec") or {}).get("command", "")
+        fact = f"its credential plugin {plugin} gave neither token nor certificate"
         remedy = "run `kubectl get nodes` with it, which shows what the plugin says"
         raise ConnectionFailedError(f"kubeconfig context {context}", fact, remedy)
     return Connection(

@@ -1,6 +1,5 @@
 """Paged LISTs against the API server."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,6 +8,7 @@ from typing import Any, Final, Self
 import aiohttp
 import orjson
 from nodemix.operator.cluster.connection import Connection
+from nodemix.operator.cluster.session import open_session
 from nodemix.operator.cluster.store import SnapshotStore
 from nodemix.operator.errors import ConnectionFailedError, ExpiredVersionError
 from nodemix.optimizer.snapshot import Snapshot
@@ -58,11 +58,7 @@ class ApiReader:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        ssl_context = connection.ssl_context if connection.ssl_context is not None else True
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=ssl_context, limit=0),
-            proxy=connection.proxy_url,
-        )
+        self._session = open_session(connection)
 
     async def __aenter__(self) -> Self:
         return self
@@ -87,15 +83,8 @@ class ApiReader:
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=_CONNECT_TIMEOUT_S, sock_read=read_timeout_s
         )
-        headers = await asyncio.to_thread(self._connection.headers)
         try:
-            response = await self._session.get(
-                url,
-                params=query,
-                headers=headers,
-                timeout=timeout,
-                server_hostname=self._connection.server_name,
-            )
+            response = await self._session.get(url, params=query, timeout=timeout)
         except (aiohttp.ClientError, TimeoutError) as err:
             raise _unreachable(self._connection.url, err) from err
         if response.status != HTTPStatus.OK:
@@ -121,9 +110,15 @@ class ApiReader:
     async def _document(self, resource: Resource, query: dict[str, str]) -> Json:
         async with await self.get(resource, query) as response:
             try:
-                document: Json = orjson.loads(await response.read())
+                document = orjson.loads(await response.read())
             except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as err:
                 raise _unreachable(self._connection.url, err) from err
+        if not isinstance(document, dict):
+            raise ConnectionFailedError(
+                f"API server at {self._connection.url}",
+                f"answers something that is no list of {resource.plural}",
+                "check that the address is that of an API server",
+            )
         return document
 
 
@@ -144,8 +139,11 @@ async def fetch_snapshot(connection: Connection, now_s: float) -> Snapshot:
 async def _refusal(
     resource: Resource, response: aiohttp.ClientResponse
 ) -> ConnectionFailedError | ExpiredVersionError:
-    async with response:
-        message = _message(await response.read())
+    try:
+        async with response:
+            message = _message(await response.read())
+    except (aiohttp.ClientError, TimeoutError) as err:
+        return _unreachable(str(response.url.origin()), err)
     if response.status == HTTPStatus.GONE:
         return ExpiredVersionError(resource.plural, message, "list them anew")
     return ConnectionFailedError(

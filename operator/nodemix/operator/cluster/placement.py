@@ -26,6 +26,7 @@ class PlacementRules:
     Args:
         per_node: each an upper limit of peers on one node.
         repels: selectors of the pods this one refuses to share a node or zone with.
+        counts: selectors of the pods that the modelled spreads count.
         unsupported: hard rules the model cannot express.
         soft: preferences the model leaves out.
     """
@@ -33,6 +34,7 @@ class PlacementRules:
     spreads: list[SpreadConstraint] = field(default_factory=list)
     per_node: list[int] = field(default_factory=list)
     repels: list[Selector] = field(default_factory=list)
+    counts: list[Selector] = field(default_factory=list)
     unsupported: list[str] = field(default_factory=list)
     soft: list[str] = field(default_factory=list)
 
@@ -122,6 +124,7 @@ def _read_spread(constraint: Json, labels: Mapping[str, str], rules: PlacementRu
     elif key == ZONE and (constraint.get("minDomains") or 1) > 1:
         rules.unsupported.append(f"required spread over {key} with minDomains")
     else:
+        rules.counts.append(selector)
         _add_spread(constraint, key, rules)
 
 

@@ -51,6 +51,7 @@ _DAEMON_TOLERATIONS: Final = (
     ("node.kubernetes.io/pid-pressure", "NoSchedule"),
     ("node.kubernetes.io/unschedulable", "NoSchedule"),
 )
+_HOST_NETWORK_TOLERATION: Final = ("node.kubernetes.io/network-unavailable", "NoSchedule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +182,10 @@ def daemon_set_record(obj: Json) -> DaemonSetRecord:
     template = obj["spec"]["template"]
     namespace = _namespace(obj["metadata"])
     spec = template.get("spec") or {}
-    added = [{"key": k, "operator": "Exists", "effect": e} for k, e in _DAEMON_TOLERATIONS]
-    spec = {**spec, "tolerations": [*(spec.get("tolerations") or ()), *added]}
+    of_host_network = (_HOST_NETWORK_TOLERATION,) if spec.get("hostNetwork") else ()
+    added = (*_DAEMON_TOLERATIONS, *of_host_network)
+    tolerated = [{"key": k, "operator": "Exists", "effect": e} for k, e in added]
+    spec = {**spec, "tolerations": [*(spec.get("tolerations") or ()), *tolerated]}
     shape = pod_shape(template.get("metadata") or {}, spec, namespace)
     key = WorkloadKey(namespace, "DaemonSet", obj["metadata"]["name"])
     return DaemonSetRecord(DaemonSet(key, shape.template), shape.faults)

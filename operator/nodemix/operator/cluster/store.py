@@ -103,7 +103,7 @@ def snapshot_of(objects: Iterable[Json], now_s: float) -> Snapshot:
     for number, obj in enumerate(objects, start=1):
         kind = _kind_of(number, obj)
         if kind in KINDS:
-            store.upsert(kind, obj)
+            store.upsert(kind, _in_its_namespace(kind, obj))
         else:
             unused[kind] = unused.get(kind, 0) + 1
     notes = (Note(kind, f"{n} objects are not used") for kind, n in sorted(unused.items()))
@@ -117,6 +117,14 @@ def _kind_of(number: int, obj: Json) -> str:
     except _WRONG_SHAPE as err:
         remedy = "give each object kind and metadata.name, as kubectl prints them"
         raise SnapshotFileError(f"object {number}", "has no kind or no name", remedy) from err
+
+
+def _in_its_namespace(kind: str, obj: Json) -> Json:
+    """The object with the namespace that kubectl would give it; a file may leave it out."""
+    metadata = obj["metadata"]
+    if kind == "Node" or metadata.get("namespace"):
+        return obj
+    return {**obj, "metadata": {**metadata, "namespace": "default"}}
 
 
 def _unreadable(kind: str, key: RecordKey, err: Exception) -> Note:

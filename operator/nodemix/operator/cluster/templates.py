@@ -38,11 +38,13 @@ class PodShape:
 
     Args:
         repels: selectors of required anti-affinity, to be compared with other workloads.
+        counts: selectors of required topology spreads, likewise.
         faults: quantities that could not be read.
     """
 
     template: PodTemplate
     repels: tuple[Selector, ...] = ()
+    counts: tuple[Selector, ...] = ()
     faults: tuple[str, ...] = ()
 
 
@@ -69,7 +71,7 @@ def pod_shape(metadata: Json, spec: Json, namespace: str) -> PodShape:
         soft=tuple(dict.fromkeys(rules.soft)),
         spot_denied=spot_denial(metadata),
     )
-    return PodShape(template, tuple(rules.repels), tuple(reader.faults))
+    return PodShape(template, tuple(rules.repels), tuple(rules.counts), tuple(reader.faults))
 
 
 def spot_denial(metadata: Json) -> str | None:

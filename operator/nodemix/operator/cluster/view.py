@@ -80,14 +80,26 @@ class ClusterView:
         Raises:
             StaleViewError: some kind has not been listed, or was heard of too long ago.
         """
+        self.require_current()
+        return self._store.snapshot(self._clock())
+
+    def require_current(self) -> None:
+        """Check that a snapshot may be taken now.
+
+        Raises:
+            StaleViewError: as :meth:`snapshot` does.
+        """
         now_s = self._clock()
-        self._require_running()
+        self.require_running()
         for informer in self.informers:
             self._require_fresh(informer, now_s)
-        return self._store.snapshot(now_s)
 
-    def _require_running(self) -> None:
-        """A bug must not look like a quiet cluster."""
+    def require_running(self) -> None:
+        """A bug must not look like a quiet cluster.
+
+        Raises:
+            StaleViewError: an informer ended; only a restart heals that.
+        """
         for informer, task in zip(self.informers, self._tasks, strict=False):
             error = task.exception() if task.done() and not task.cancelled() else None
             if error is not None:

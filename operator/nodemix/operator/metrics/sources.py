@@ -27,6 +27,8 @@ DEFAULT_LOOKBACK_S = 14 * 86_400.0
 
 NO_HISTORY = "planned for the requests as they are"
 
+GIVE_PROMETHEUS = "set spec.prometheus.url to a Prometheus that scrapes kube-state-metrics"
+
 
 class DemandOrigin(StrEnum):
     """What a reading rests on."""
@@ -192,7 +194,7 @@ class MetricsServerSource:
         note = Note(
             str(self.origin),
             "only the usage of now is known, no history",
-            "give spec.forecast a Prometheus that scrapes kube-state-metrics",
+            GIVE_PROMETHEUS,
             "warning",
         )
         known, _ = with_known_pods(history)
@@ -217,7 +219,8 @@ async def read_demand(sources: Sequence[DemandSource], request: DemandRequest) -
 
 def _without_history(sources: Sequence[DemandSource]) -> Note:
     fact = f"no source of demand has history; {NO_HISTORY}"
-    remedy = "" if sources else "give spec.forecast a Prometheus that scrapes kube-state-metrics"
+    is_asked = any(source.origin is DemandOrigin.PROMETHEUS for source in sources)
+    remedy = "" if is_asked else GIVE_PROMETHEUS
     return Note("demand history", fact, remedy, "warning")
 
 
