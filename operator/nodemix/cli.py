@@ -4,7 +4,7 @@ Exit codes: 0 nothing to change, 2 changes proposed, 1 error. What was asked for
 everything else to stderr. Heavy imports live inside the commands, so that help is instant.
 """
 
-import sys
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -89,6 +89,10 @@ CatalogFile = Annotated[
 OffersFile = Annotated[
     Path | None, typer.Option("--offers", help="Offers and prices (CSV); bundled without it.")
 ]
+KubeconfigFile = Annotated[
+    Path | None,
+    typer.Option("--kubeconfig", help="Whose current context is read; kubectl's without it."),
+]
 HistoryFile = Annotated[
     Path | None,
     typer.Option(
@@ -101,14 +105,16 @@ HistoryFile = Annotated[
 
 @app.command()
 def plan(
+    *,
     snapshot: SnapshotFile = None,
     policy: PolicyFile = None,
     catalog: CatalogFile = None,
     offers: OffersFile = None,
     history: HistoryFile = None,
+    kubeconfig: KubeconfigFile = None,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Time for the search; the policy's without it, else 8."),
+        typer.Option(min=0.1, help="Time for the search; the policy's without it, else 6."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of every random draw.")] = 0,
     output: Annotated[
@@ -124,12 +130,14 @@ def plan(
     if catalog is not None and offers is None:
         raise typer.BadParameter("a catalog needs its prices: give --offers too")
     terms = offline.read_terms(policy).searching(seconds)
-    offers_on_sale = offline.read_catalog(catalog, offers)
-    observed = offline.observe(snapshot)
-    question = offline.Question(
-        observed, terms, offers_on_sale, offline.read_history(history, terms, observed), seed
-    )
-    answer = offline.answer(question, is_recorded=snapshot is not None)
+    with _working("observing"):
+        offers_on_sale = offline.read_catalog(catalog, offers)
+        observed = offline.observe(snapshot, kubeconfig)
+        demand = offline.read_history(history, terms, observed)
+    _say(f"observed {len(observed.nodes)} nodes and {len(observed.pods)} pods")
+    question = offline.Question(observed, terms, offers_on_sale, demand, seed)
+    with _working(f"searching for up to {terms.policy.search_s:g} s"):
+        answer = offline.answer(question, is_recorded=snapshot is not None)
     if report is not None:
         report.write_text(answer.to_html(), encoding="utf-8")
         _say(f"report: {_escaped(str(report))}")
@@ -147,6 +155,7 @@ def crds() -> None:
 
 @app.command()
 def catalog(
+    *,
     catalog: CatalogFile = None,
     offers: OffersFile = None,
     family: Annotated[str, typer.Option(help="e.g. m7g")] = "",
@@ -176,19 +185,37 @@ def catalog(
 
 @app.command()
 def demo(
+    *,
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("out"),
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also show it live on this cluster, which gets demo nodes and pods for a minute. "
+            "Without it, live only if the current context is a kind cluster."
+        ),
+    ] = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Do not look for a control plane.")
+        bool, typer.Option("--offline", help="Never live: do not look for a cluster.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Only live; an error if there is no cluster.")
+    ] = False,
+    prometheus: Annotated[
+        str, typer.Option(help="URL of a Prometheus with demand history, for the live part.")
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Of every random draw.")] = 0,
 ) -> None:
     """Show the main job on a built-in cluster: observe, forecast, decide, explain."""
-    from nodemix.operator.demo.run import run_demo  # noqa: PLC0415 - heavy
+    from nodemix.operator.demo.run import DemoSettings, run_demo  # noqa: PLC0415 - heavy
 
-    run_demo(out, is_offline=offline, console=Console())
+    if live and offline:
+        raise typer.BadParameter("--live and --offline exclude each other")
+    settings = DemoSettings(out, kubeconfig, prometheus, seed)
+    run_demo(settings, Console(), with_offline=not live, with_live=not offline)
 
 
 def main() -> None:
-    """The console script."""
+    """The console script; ends the process with the exit code."""
     app()
 
 
@@ -217,7 +244,8 @@ def _known_errors() -> tuple[type[Exception], ...]:
 
 
 def _message(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    """The error in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _escaped(text: str) -> str:
@@ -226,9 +254,14 @@ def _escaped(text: str) -> str:
     return escape(text)
 
 
+def _working(what: str) -> AbstractContextManager[object]:
+    """A sign of life on a terminal while something takes its time; elsewhere nothing."""
+    return Console(stderr=True).status(f"{_escaped(what)} ...")
+
+
 def _say(line: str) -> None:
     Console(stderr=True).print(line, soft_wrap=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

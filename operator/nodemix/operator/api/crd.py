@@ -14,6 +14,7 @@ import yaml
 from nodemix.operator.api.plan import NodeMixPlanSpec, NodeMixPlanStatus
 from nodemix.operator.api.policy import NodeMixPolicySpec, NodeMixPolicyStatus
 from nodemix.operator.api.pricebook import PriceBookSpec, PriceBookStatus
+from nodemix.operator.api.rules import RULES_KEY, Rule
 from nodemix.operator.api.structural import JsonSchema, structural_schema
 from nodemix.operator.api.values import GROUP, VERSION
 from pydantic import BaseModel
@@ -44,7 +45,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A custom resource."""
+    """A custom resource.
+
+    Args:
+        rules: about the object as a whole; only its name is known there beside spec and status.
+    """
 
     name: str
     plural: str
@@ -52,6 +57,7 @@ class Kind:
     spec: type[BaseModel]
     status: type[BaseModel]
     columns: tuple[Column, ...]
+    rules: tuple[Rule, ...] = ()
 
     @property
     def crd_name(self) -> str:
@@ -84,6 +90,12 @@ POLICY = Kind(
         Column("Plan", "string", ".status.planName", priority=1),
         Column("Why", "string", '.status.conditions[?(@.type=="Ready")].reason', priority=1),
         _AGE,
+    ),
+    rules=(
+        Rule(
+            "self.metadata.name.size() <= 63",
+            "the name is longer than the 63 characters of a label, which plans carry; shorten it",
+        ),
     ),
 )
 
@@ -167,6 +179,7 @@ def _version(kind: Kind) -> dict[str, Any]:
 
 
 def _object_schema(kind: Kind) -> JsonSchema:
+    rules = {RULES_KEY: [rule.to_schema() for rule in kind.rules]} if kind.rules else {}
     return {
         "type": "object",
         "description": structural_schema(kind.spec)["description"],
@@ -178,6 +191,7 @@ def _object_schema(kind: Kind) -> JsonSchema:
             "spec": structural_schema(kind.spec),
             "status": _status_schema(kind),
         },
+        **rules,
     }
 
 
@@ -190,9 +204,17 @@ def _status_schema(kind: Kind) -> JsonSchema:
     return schema
 
 
+class _PlainDumper(yaml.SafeDumper):
+    """Writes equal parts out each time: an alias is no part of what people expect in a manifest."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - yaml's signature
+        return True
+
+
 def crd_yaml(kind: Kind) -> str:
     """One CustomResourceDefinition as YAML, always the same for the same models."""
-    return yaml.safe_dump(build_crd(kind), sort_keys=False, width=100)
+    text: str = yaml.dump(build_crd(kind), Dumper=_PlainDumper, sort_keys=False, width=100)
+    return text
 
 
 def crds_yaml() -> str:

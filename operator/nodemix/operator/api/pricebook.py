@@ -1,5 +1,6 @@
 """``PriceBook``: what is on sale, and at which price."""
 
+from collections import Counter
 from typing import Annotated, ClassVar
 
 from nodemix.operator.api.conditions import Conditions, Moment
@@ -7,7 +8,7 @@ from nodemix.operator.api.policy import Architecture
 from nodemix.operator.api.rules import ApiModel, Rule, StatusModel, field_rule
 from nodemix.operator.api.values import Count, DnsName, HttpUrl, Sentence, Word
 from nodemix.optimizer.snapshot import CapacityType
-from pydantic import Field
+from pydantic import Field, model_validator
 
 MAX_INLINE_OFFERS = 5000
 """About 1 MiB of JSON, which is what etcd accepts; larger books belong in a source."""
@@ -100,11 +101,6 @@ def _inline_or_source(book: "PriceBookSpec") -> bool:
     return (book.offers is None) != (book.source is None)
 
 
-def _offers_differ(book: "PriceBookSpec") -> bool:
-    keys = [(o.instance_type, o.zone, o.capacity_type) for o in book.offers or ()]
-    return len(keys) == len(set(keys))
-
-
 class PriceBookSpec(ApiModel):
     """Offers written here, or where to read them."""
 
@@ -126,8 +122,17 @@ class PriceBookSpec(ApiModel):
     )
     """Offers, each instance type, zone and capacity type once."""
     source: PriceSource | None = None
-    as_of: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$", max_length=10)
+    as_of: str | None = Field(default=None, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", max_length=10)
     """Date of the prices."""
+
+    @model_validator(mode="after")
+    def _lists_no_offer_twice(self) -> "PriceBookSpec":
+        """What the API server knows by the keys of the list."""
+        offers = Counter((o.instance_type, o.zone, o.capacity_type) for o in self.offers or ())
+        for key, number in offers.items():
+            if number > 1:
+                raise ValueError(f"offers lists {'/'.join(key)} {number} times; keep one of them")
+        return self
 
 
 class PriceBookStatus(StatusModel):

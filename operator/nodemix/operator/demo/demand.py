@@ -41,7 +41,7 @@ def _pods(workload: DemoWorkload, rng: np.random.Generator) -> FloatArray:
     shape = _shape(workload.pattern, rng)
     noise = 1.0 + NOISE_SHARE * rng.standard_normal(STEPS) * (workload.pattern is not Pattern.FLAT)
     level = shape * noise
-    pods = np.maximum(1.0, np.round(workload.replicas * level / shape[-1]))
+    pods: FloatArray = np.maximum(1.0, np.round(workload.replicas * level / shape[-1]))
     pods[-1] = workload.replicas
     return pods
 

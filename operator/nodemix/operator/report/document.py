@@ -8,6 +8,7 @@ import math
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
+import yaml
 from nodemix.optimizer.plan import (
     PlannedNodes,
     PoolChange,
@@ -162,6 +163,12 @@ class PlanDocument(_Part):
     def to_json(self, indent: int | None = 2) -> str:
         """The document as JSON text, in the order of the schema."""
         return self.model_dump_json(by_alias=True, indent=indent)
+
+    def to_yaml(self) -> str:
+        """The document as YAML text, in the order of the schema."""
+        fields = self.model_dump(mode="json", by_alias=True)
+        text: str = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=100)
+        return text
 
 
 def to_document(recommendation: Recommendation) -> PlanDocument:

@@ -11,6 +11,7 @@ from nodemix.operator.report.text import (
     CLOSING_LINE,
     bound_line,
     marginal_prices,
+    monthly,
     note_line,
     risk_line,
 )
@@ -23,6 +24,7 @@ def render_html(document: PlanDocument, pictures: Sequence[Picture] = ()) -> str
         pictures=[(picture.caption, Markup(picture.svg)) for picture in pictures],  # noqa: S704
         bound_line=bound_line(document),
         risk_line=risk_line(document.risk),
+        monthly_saving=monthly(document.saving_usd_per_hour),
         marginal_prices=marginal_prices(document),
         notes=[(note.severity, note_line(note)) for note in document.notes],
         closing_line=CLOSING_LINE,

@@ -6,7 +6,7 @@ The same input gives the same bytes: no dates, fixed ids.
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BAND_LEVELS = (0.05, 0.5, 0.95)
 HISTORY_SHOWN_S = 3 * 24 * 3600.0
+PLAN_LINE_SHARE = 0.03
 SECONDS_PER_HOUR = 3600.0
 
 INK = "#010203"
@@ -53,6 +54,7 @@ class DemandPanel:
         ahead_h: hours of the forecast steps, shape (ahead,).
         band: demand at ``BAND_LEVELS``, shape (3, ahead).
         planned: what the plan has room for; None where the plan does not say.
+        covered_h: hours from now that the plan is for: until nodes bought next are ready.
     """
 
     title: str
@@ -61,17 +63,29 @@ class DemandPanel:
     ahead_h: FloatArray
     band: FloatArray
     planned: int | None
+    covered_h: float = 0.0
 
 
 def plan_pictures(
-    document: PlanDocument, history: DemandHistory | None, forecast: DemandForecast | None
+    document: PlanDocument,
+    history: DemandHistory | None,
+    forecast: DemandForecast | None,
+    covered_s: float = 0.0,
 ) -> tuple[Picture, ...]:
-    """What a report shows: the costs and, where there is a forecast, the demand."""
+    """What a report shows: the costs and, where there is a forecast, the demand.
+
+    Args:
+        covered_s: the time the plan is for, which is the policy's lead time.
+    """
     pictures = [
         Picture("Cost now, of the plan, and the proven lower bound", cost_picture(document))
     ]
     if history is not None and forecast is not None:
-        panels = demand_panels(history, forecast, document)
+        covered_h = covered_s / SECONDS_PER_HOUR
+        panels = [
+            replace(panel, covered_h=covered_h)
+            for panel in demand_panels(history, forecast, document)
+        ]
         if panels:
             caption = "Demand: observed, forecast band and what the plan has room for"
             pictures.append(Picture(caption, demand_picture(panels)))
@@ -105,7 +119,16 @@ def demand_picture(panels: Sequence[DemandPanel]) -> str:
         _draw_panel(axis, panel)
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
-    axes[0].legend(frameon=False, labelcolor=INK, fontsize=8, loc="upper left")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        frameon=False,
+        labelcolor=INK,
+        fontsize=8,
+        ncols=len(labels),
+        loc="outside upper left",
+    )
     return to_svg(figure, salt="demand")
 
 
@@ -190,16 +213,20 @@ def _draw_panel(axis: "Axes", panel: DemandPanel) -> None:
         panel.ahead_h, low, high, color=BAND_COLOR, alpha=0.3, linewidth=0, label="5 to 95 %"
     )
     axis.plot(panel.ahead_h, middle, color=BAND_COLOR, linewidth=1.5, label="median")
+    title = panel.title
     if panel.planned is not None:
+        # As wide as an eye sees: the time until new nodes are ready may be minutes.
+        shortest_h = PLAN_LINE_SHARE * (panel.ahead_h[-1] - panel.past_h[0])
         axis.hlines(
             panel.planned,
             0.0,
-            max(panel.ahead_h[-1], 1.0),
+            max(panel.covered_h, shortest_h),
             color=PLAN_COLOR,
-            linewidth=2.0,
-            label=f"planned: {panel.planned}",
+            linewidth=3.0,
+            label="planned, until new nodes are ready",
         )
-    axis.set_title(panel.title, color=INK, fontsize=9, loc="left")
+        title = f"{title}: room for {panel.planned} pods"
+    axis.set_title(title, color=INK, fontsize=9, loc="left")
     axis.set_ylim(bottom=0.0)
     axis.margins(y=0.15)
     axis.set_xlabel("hours from now", color=INK, fontsize=8)

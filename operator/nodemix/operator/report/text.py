@@ -1,6 +1,7 @@
 """The plan as a person reads it in a terminal."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from nodemix.operator.report.document import NoteEntry, PlanDocument, PoolEntry, RiskEntry
 from rich.box import SIMPLE_HEAD
@@ -10,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 CLOSING_LINE = "dry-run: nothing was changed"
+HOURS_PER_MONTH = 730.0
+ROUND_FROM_USD = 10.0
 
 WIDE_COLUMNS = 110
-"""From here on a pool's name and market fit on one line beside the reason."""
+"""From here on the reason fits beside a pool and its numbers."""
 
 _SEVERITY_STYLE = {"info": "dim", "warning": "yellow", "error": "bold red"}
 
@@ -32,34 +35,53 @@ def render_text(document: PlanDocument, console: Console) -> None:
 
 
 def pool_table(pools: Iterable[PoolEntry], *, is_wide: bool) -> Table:
-    """One row a pool: nodes now and planned, price, change of cost and the reason."""
+    """Nodes now and planned, price, change of cost and the reason; one row a pool.
+
+    Pools of one type and market that all end share a row.
+
+    Args:
+        is_wide: the reason has a column of its own; else it stands below the pool.
+    """
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("pool", no_wrap=True)
-    table.add_column("now -> plan", justify="right", no_wrap=True)
-    table.add_column("$/h", justify="right", no_wrap=True)
-    table.add_column("change", justify="right", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    for pool in pools:
-        table.add_row(*_pool_row(pool, separator=" " if is_wide else "\n"))
+    table.add_column("pool", no_wrap=is_wide)
+    for name in ("now -> plan", "$/h each", "change $/h"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if is_wide:
+        table.add_column("why", overflow="fold")
+    for row in _pool_rows(pools):
+        pool, numbers, why = Text(row.name), row.numbers(), Text(row.why, style="dim")
+        cells = (pool, *numbers, why) if is_wide else (pool.append("\n").append(why), *numbers)
+        table.add_row(*cells)
     return table
 
 
 def totals_line(document: PlanDocument) -> Text:
-    """What is paid now and would be paid, the saving, the bound and the gap."""
+    """What is paid now and would be paid, and the saving."""
     verdict = "Change" if document.is_change else "Keep"
-    saved = f"{document.saving_usd_per_hour:.4f} $/h ({document.saving_share:.1%})"
+    saved = f"{money(document.saving_usd_per_hour)} ({document.saving_share:.1%})"
     return Text.assemble(
         (f"{verdict}: ", "bold"),
-        f"now {document.current_usd_per_hour:.4f} $/h, ",
-        (f"plan {document.plan_usd_per_hour:.4f} $/h", "bold"),
+        f"now {money(document.current_usd_per_hour)}, ",
+        (f"plan {money(document.plan_usd_per_hour)}", "bold"),
         ", saves ",
         (saved, "green" if document.saving_usd_per_hour > 0 else "yellow"),
+        f", {monthly(document.saving_usd_per_hour)}",
     )
 
 
+def money(usd_per_hour: float) -> str:
+    """An hour's cost with as many decimals as it needs."""
+    return f"{usd_per_hour:.{2 if abs(usd_per_hour) >= ROUND_FROM_USD else 4}f} $/h"
+
+
+def monthly(usd_per_hour: float) -> str:
+    """The same money a month, in whole dollars."""
+    return f"about {usd_per_hour * HOURS_PER_MONTH:,.0f} $ a month"
+
+
 def proof_lines(document: PlanDocument) -> list[str]:
-    """The bound, the risk and what one more unit would cost."""
-    lines = [bound_line(document), risk_line(document.risk)]
+    """The bound, the risk, what one more unit would cost, and the demand."""
+    lines = [f"Proof: {bound_line(document)}", f"Risk: {risk_line(document.risk)}"]
     if prices := marginal_prices(document):
         lines.append(f"One more: {prices}")
     if document.forecast_model:
@@ -70,8 +92,9 @@ def proof_lines(document: PlanDocument) -> list[str]:
 def bound_line(document: PlanDocument) -> str:
     """How good the plan is, proved."""
     return (
-        f"No plan for these pods costs less than {document.lower_bound_usd_per_hour:.4f} $/h: "
-        f"gap {document.gap:.2%}, searched {document.search_seconds:.1f} s"
+        f"no plan for these pods costs less than {money(document.lower_bound_usd_per_hour)}, so "
+        f"a better one could save {document.gap:.2%} at most (gap); "
+        f"searched {document.search_seconds:.1f} s"
     )
 
 
@@ -80,10 +103,10 @@ def risk_line(risk: RiskEntry) -> str:
     shortfall = (
         "shortfall unknown without a forecast"
         if risk.shortfall_probability is None
-        else f"shortfall {risk.shortfall_probability:.2%}"
+        else f"{risk.shortfall_probability:.2%} that a pod finds no place (shortfall)"
     )
     return (
-        f"Risk: {shortfall}, {risk.spot_share:.0%} of vCPUs on spot, "
+        f"{shortfall}, {risk.spot_share:.0%} of vCPUs on spot, "
         f"{risk.worst_pool_share:.0%} in the largest spot pool, "
         f"{risk.interruptions_per_day:.2f} interruptions a day expected"
     )
@@ -93,12 +116,15 @@ def marginal_prices(document: PlanDocument) -> str:
     """Duals as prices of a core, a GiB and a GPU; empty where none is known."""
     prices = document.prices
     units = [
-        ("core-h", prices.usd_per_core_hour),
-        ("GiB-h", prices.usd_per_gib_hour),
-        ("GPU-h", prices.usd_per_gpu_hour),
+        ("core", prices.usd_per_core_hour),
+        ("GiB", prices.usd_per_gib_hour),
+        ("GPU", prices.usd_per_gpu_hour),
     ]
-    known = [f"{usd:.4f} $/{unit}" for unit, usd in units if usd is not None]
-    caps = [f"{cap.name} binds ({cap.saving_usd_per_hour:.4f} $/h a unit)" for cap in prices.caps]
+    known = [f"{unit} {usd:.4f} $/h" for unit, usd in units if usd is not None]
+    caps = [
+        f"{cap.name} binds ({cap.saving_usd_per_hour:.4f} $/h saved by a unit more)"
+        for cap in prices.caps
+    ]
     return ", ".join([*known, *caps])
 
 
@@ -120,17 +146,55 @@ def note_line(note: NoteEntry) -> str:
     return f"{note.subject}: {note.fact}{remedy}"
 
 
-def _pool_row(pool: PoolEntry, *, separator: str) -> tuple[Text, ...]:
-    price = pool.price_usd_per_hour
-    delta = pool.nodes_plan - pool.nodes_now
-    cells = (
-        f"{pool.instance_type}{separator}{pool.zone} {pool.capacity_type}",
-        f"{pool.nodes_now} -> {pool.nodes_plan}",
-        "?" if price is None else f"{price:.4f}",
-        "?" if price is None else _signed(delta * price),
-        pool.why,
-    )
-    return tuple(Text(cell) for cell in cells)  # as Text, so that [brackets] are not markup
+@dataclass(frozen=True, slots=True)
+class _PoolRow:
+    """A pool, or several of one type and market that all end."""
+
+    pools: tuple[PoolEntry, ...]
+
+    @property
+    def name(self) -> str:
+        """Type, zones and market."""
+        first = self.pools[0]
+        return f"{first.instance_type} {self._zones} {first.capacity_type}"
+
+    @property
+    def why(self) -> str:
+        """The reason, the same for all of them."""
+        return self.pools[0].why
+
+    def numbers(self) -> tuple[str, ...]:
+        """Nodes, price of one, and change of the cost."""
+        price = self.pools[0].price_usd_per_hour
+        now = sum(pool.nodes_now for pool in self.pools)
+        plan = sum(pool.nodes_plan for pool in self.pools)
+        nodes = f"{now} -> {plan}"
+        if price is None:
+            return nodes, "?", "?"
+        return nodes, f"{price:.4f}", _signed((plan - now) * price)
+
+    @property
+    def _zones(self) -> str:
+        """One zone as it is, several as ``us-east-1a/b/c``."""
+        first, *others = sorted(pool.zone for pool in self.pools)
+        region = first[:-1]
+        return "/".join([first, *(zone.removeprefix(region) for zone in others)])
+
+    @property
+    def weight(self) -> float:
+        """By how much the row changes the cost."""
+        price = self.pools[0].price_usd_per_hour or 0.0
+        return abs(sum(pool.nodes_plan - pool.nodes_now for pool in self.pools) * price)
+
+
+def _pool_rows(pools: Iterable[PoolEntry]) -> list[_PoolRow]:
+    """Rows of the table, the largest change of cost first."""
+    rows: dict[tuple[object, ...], list[PoolEntry]] = {}
+    for pool in pools:
+        key = (pool.instance_type, pool.capacity_type, pool.price_usd_per_hour, pool.why)
+        alone = () if pool.nodes_plan == 0 else (pool.zone,)
+        rows.setdefault((*key, *alone), []).append(pool)
+    return sorted((_PoolRow(tuple(r)) for r in rows.values()), key=lambda row: -row.weight)
 
 
 def _signed(usd: float) -> str:
