@@ -1,29 +1,17 @@
 """The local control plane behaves like a cluster: schedules, recreates, refuses and logs."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.waiting import wait_for
 from tools.local_cluster import OPERATOR_USER, KubectlError, LocalCluster, make_node
 
-_PATIENCE_S = 40.0
 # The pod garbage collector looks every 20 s and waits another 40 s before it believes that a node
 # is gone; both are constants of Kubernetes.
 _ORPHAN_PATIENCE_S = 150.0
-_POLL_S = 0.2
 _ROLE = "test-pod-reader"
-
-
-def wait_for(
-    read: Callable[[], Any], accept: Callable[[Any], bool], patience_s: float = _PATIENCE_S
-) -> Any:
-    """The first value of ``read`` that is accepted, or the last one seen."""
-    deadline_s = time.monotonic() + patience_s
-    while not accept(seen := read()) and time.monotonic() < deadline_s:
-        time.sleep(_POLL_S)
-    return seen
 
 
 def deployment(name: str, pool: str, replicas: int) -> dict[str, Any]:

@@ -232,4 +232,4 @@ def test_without_any_source_the_remedy_is_to_give_one() -> None:
     reading = asyncio.run(read_demand(sources, DemandRequest(NOW_S)))
 
     assert reading.source is DemandOrigin.REQUESTS
-    assert "give spec.forecast a Prometheus" in words(reading)
+    assert "set spec.prometheus.url to a Prometheus" in words(reading)

@@ -64,3 +64,35 @@ def test_every_note_is_shown() -> None:
 
     assert "[info] shop/Deployment/cart: preferred node affinity is left out" in text
     assert "[warning] node-1: no instance type label; label it" in text
+
+
+def test_pools_of_one_type_that_all_end_share_a_row() -> None:
+    ends = [
+        PoolChange("m5.large", f"us-east-1{z}", CapacityType.ON_DEMAND, n, 0, 0.1, "cheaper")
+        for z, n in (("a", 2), ("b", 3))
+    ]
+    stays = PoolChange("m5.large", "us-east-1c", CapacityType.ON_DEMAND, 4, 4, 0.1, "cheaper")
+
+    text = shown(replace(a_recommendation(), pools=(*ends, stays)))
+
+    assert "m5.large us-east-1a/b on-demand" in text
+    assert " 5 -> 0 " in text
+    assert " -0.5000 " in text
+    assert "m5.large us-east-1c on-demand" in text
+
+
+def test_reason_stands_below_its_pool_where_the_console_is_narrow() -> None:
+    lines = shown(width=80).splitlines()
+    row = next(i for i, line in enumerate(lines) if line.startswith("c7g.xlarge us-east-1b spot"))
+
+    assert lines[row + 1].startswith("cheapest room for")
+
+
+def test_large_amounts_have_cents_and_small_ones_four_decimals() -> None:
+    large = replace(a_recommendation(), current_usd_per_hour=12.34567)
+
+    assert "now 12.35 $/h, plan 0.1200 $/h" in shown(large)
+
+
+def test_saving_is_given_a_month_too() -> None:
+    assert "about 473 $ a month" in shown()

@@ -1,0 +1,146 @@
+"""Real shapes, real prices and real history end in a plan, and Prometheus sees all of it."""
+
+import json
+import math
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from nodemix.operator.report.dashboard import dashboard_queries
+
+from tests.control_plane.operator_process import OperatorProcess
+from tests.control_plane.real_demand import (
+    STEP_S,
+    TracedWorkload,
+    traced_workloads,
+    write_history,
+)
+from tests.control_plane.scene import Scene
+from tests.waiting import wait_for
+from tools.local_cluster import LocalCluster
+from tools.local_prometheus import LocalPrometheus
+
+pytestmark = pytest.mark.slow
+
+NAMESPACE = "traced"
+OFFERS = "optimizer/offers_us_east_1.csv"
+GPU_ROOM = {"cpu": "47810m", "memory": "180Gi", "gpus": 4}  # g5.12xlarge
+CPU_ROOM = {"cpu": "63770m", "memory": "240Gi"}  # m5.16xlarge
+GPU_PODS_PER_NODE, CPU_PODS_PER_NODE = 3, 1
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What came of it."""
+
+    plan: Json
+    policy: Json
+    workloads: list[TracedWorkload]
+    prometheus: LocalPrometheus
+
+
+@pytest.fixture(scope="module")
+def traced(
+    installed: LocalCluster,
+    running_operator: OperatorProcess,
+    local_prometheus: type[LocalPrometheus],
+    nodemix_data: Path,
+    repository: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Traced]:
+    """Workloads, prices, history and a policy; ends with the plan and a Prometheus that knows."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    workloads = traced_workloads(nodemix_data)
+    history = write_history(folder / "history.txt", NAMESPACE, workloads)
+    rules = alert_rules(repository, folder / "rules.yaml")
+    installed.kubectl("create", "namespace", NAMESPACE)
+    scene = Scene(installed, NAMESPACE)
+    scrape = [f"127.0.0.1:{running_operator.metrics_port}"]
+    with local_prometheus(scrape, backfill=history, rules=[rules]) as prometheus:
+        set_the_stage(scene, workloads, (nodemix_data / OFFERS).read_text())
+        scene.policy(
+            catalogRef={"name": NAMESPACE},
+            prometheus={"url": prometheus.url},
+            forecast={"stepSeconds": STEP_S, "horizonSeconds": 4 * STEP_S},
+            intervalSeconds=20,
+            searchSeconds=3,
+        )
+        scene.await_condition("Ready", "Decided")
+        plan, policy = scene.await_plan(), installed.get("nodemixpolicies", NAMESPACE)
+        yield Traced(plan, policy, workloads, prometheus)
+    scene.clear()
+    installed.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def alert_rules(repository: Path, target: Path) -> Path:
+    """The groups of the PrometheusRule as Prometheus itself reads them."""
+    shipped = yaml.safe_load((repository / "manifests/prometheus/rules.yaml").read_text())
+    target.write_text(json.dumps(shipped["spec"]))
+    return target
+
+
+def set_the_stage(scene: Scene, workloads: list[TracedWorkload], offers: str) -> None:
+    """Bound pods on roomy nodes, and the offers of AWS as they are."""
+    gpu_pods = sum(w.pods[-1] for w in workloads if w.has_gpu)
+    cpu_pods = sum(w.pods[-1] for w in workloads if not w.has_gpu)
+    scene.nodes(math.ceil(gpu_pods / GPU_PODS_PER_NODE), "g5.12xlarge", GPU_ROOM)
+    scene.nodes(math.ceil(cpu_pods / CPU_PODS_PER_NODE), "m5.16xlarge", CPU_ROOM)
+    for workload in workloads:
+        scene.deploy(workload.name, workload.pods[-1], **workload.requests)
+    scene.config_map("aws-us-east-1", **{"offers.csv": offers})
+    source = {"namespace": "nodemix-system", "name": "aws-us-east-1"}
+    scene.price_book(NAMESPACE, source={"configMap": source})
+    scene.await_pods(gpu_pods + cpu_pods)
+
+
+def test_plan_is_made_for_the_forecast_of_a_named_model(traced: Traced) -> None:
+    status, source = traced.policy["status"], traced.plan["spec"]["createdFrom"]
+
+    said = {c["type"]: (c["status"], c["reason"]) for c in status["conditions"]}
+    assert said["ForecastHealthy"] == ("True", "ModelSpeaks")
+    assert said["Fallback"] == ("False", "NotNeeded")
+    assert source["forecastModel"] == status["forecastModel"] != ""
+    assert 0 <= traced.plan["spec"]["risk"]["shortfallProbability"] < 1
+
+
+def test_plan_holds_each_pod_once_and_saves_money(traced: Traced) -> None:
+    spec = traced.plan["spec"]
+    held: dict[str, int] = {}
+    for group in spec["nodes"]:
+        for workload, pods in group["pods"].items():
+            held[workload] = held.get(workload, 0) + pods * group["count"]
+
+    assert held == {f"{NAMESPACE}/Deployment/{w.name}": w.pods[-1] for w in traced.workloads}
+    assert spec["usdPerHourLowerBound"] <= spec["usdPerHourPlan"] < spec["usdPerHourNow"]
+
+
+def test_prices_come_from_the_book(traced: Traced) -> None:
+    assert traced.plan["spec"]["createdFrom"]["catalog"] == f"PriceBook {NAMESPACE}"
+
+
+@pytest.mark.parametrize("promql", dashboard_queries())
+def test_dashboard_query_is_answered_with_data(traced: Traced, promql: str) -> None:
+    assert wait_for(lambda: traced.prometheus.query(promql), bool)
+
+
+def test_every_alert_rule_is_loaded_and_can_be_evaluated(traced: Traced, repository: Path) -> None:
+    shipped = yaml.safe_load((repository / "manifests/prometheus/rules.yaml").read_text())
+    expected = {rule["alert"]: rule["expr"] for rule in shipped["spec"]["groups"][0]["rules"]}
+
+    with urllib.request.urlopen(f"{traced.prometheus.url}/api/v1/rules", timeout=10) as answer:
+        (group,) = json.load(answer)["data"]["groups"]
+
+    assert {rule["name"] for rule in group["rules"]} == set(expected)
+    for promql in expected.values():
+        traced.prometheus.query(promql)
+
+
+def test_nothing_alarming_is_seen_of_a_healthy_operator(traced: Traced) -> None:
+    assert traced.prometheus.query('nodemix_condition{type="Ready"} != 1') == []
+    assert traced.prometheus.query("nodemix_cluster_view_age_seconds > 120") == []

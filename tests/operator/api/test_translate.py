@@ -1,0 +1,88 @@
+from typing import Any
+
+import pytest
+from nodemix.operator.api.policy import NodeMixPolicySpec
+from nodemix.operator.api.translate import to_policy
+from nodemix.optimizer.policy import OfferFilter, Policy
+
+
+def translated(**spec: Any) -> Policy:
+    return to_policy("shop", NodeMixPolicySpec.model_validate(spec))
+
+
+def test_empty_spec_limits_nothing() -> None:
+    policy = translated()
+
+    assert policy.name == "shop"
+    assert policy.offers == OfferFilter()
+    assert (policy.selector.namespaces, policy.selector.match_labels) == ((), ())
+    assert (policy.budget_usd_per_hour, policy.min_nodes, policy.max_nodes) == (None, None, None)
+
+
+def test_defaults_of_the_resource_are_those_of_the_optimizer() -> None:
+    mine, theirs = translated(), Policy(name="shop")
+
+    assert mine.service_level == theirs.service_level
+    assert mine.spot == theirs.spot
+    assert mine.churn == theirs.churn
+
+
+def test_every_term_arrives() -> None:
+    policy = translated(
+        selector={"namespaces": ["a"], "matchLabels": {"z": "1", "b": "2"}},
+        objective={
+            "slo": {"shortfallProbability": 0.02, "underCostRatio": 9, "leadTimeSeconds": 60},
+            "budget": {"usdPerHour": 12.5},
+            "churn": {"minSavingShare": 0.1},
+        },
+        limits={"minNodes": 2, "maxNodes": 9},
+        searchSeconds=7,
+    )
+
+    assert policy.selector.namespaces == ("a",)
+    assert policy.selector.match_labels == (("b", "2"), ("z", "1"))
+    assert policy.service_level.shortfall_probability == 0.02
+    assert policy.service_level.under_cost_ratio == 9
+    assert policy.service_level.lead_time_s == 60
+    assert policy.budget_usd_per_hour == 12.5
+    assert policy.churn.min_saving_share == 0.1
+    assert (policy.min_nodes, policy.max_nodes, policy.search_s) == (2, 9, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("spot", "max_share"),
+    [
+        ({}, 1.0),
+        ({"maxShare": 0.3}, 0.3),
+        ({"maxShare": 0}, 0.0),
+        ({"minOnDemandShare": 0.25}, 0.75),
+        ({"maxShare": 0.5, "minOnDemandShare": 0.25}, 0.5),
+    ],
+)
+def test_spot_takes_what_on_demand_leaves(spot: dict[str, float], max_share: float) -> None:
+    rules = translated(objective={"spot": spot}).spot
+
+    assert rules.max_share == max_share
+    assert rules.min_on_demand_share == spot.get("minOnDemandShare", 0.0)
+
+
+def test_every_offer_filter_arrives() -> None:
+    offers = {
+        "zones": ["a"],
+        "categories": ["m"],
+        "families": ["m7g"],
+        "architectures": ["arm64"],
+        "minGeneration": 6,
+        "maxVcpus": 32,
+        "allowMetal": True,
+    }
+
+    assert translated(offers=offers).offers == OfferFilter(
+        zones=("a",),
+        categories=("m",),
+        families=("m7g",),
+        architectures=("arm64",),
+        min_generation=6,
+        max_vcpus=32,
+        allow_metal=True,
+    )

@@ -1,0 +1,304 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from click.testing import Result
+from nodemix.cli import app
+from typer.testing import CliRunner
+
+from tests.operator.small_files import (
+    CHEAP,
+    WEB,
+    a_cluster,
+    a_node,
+    write_history,
+    write_offers,
+    write_policy,
+    write_snapshot,
+)
+
+Plan = Callable[..., Result]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """``nodemix plan`` for the small cluster and its two offers, searching half a second."""
+    snapshot = write_snapshot(tmp_path / "cluster.json", a_cluster())
+    offers = write_offers(tmp_path / "offers.csv")
+
+    def run_plan(*more: object, snapshot: Path = snapshot, offers: Path = offers) -> Result:
+        return run("plan", "--snapshot", snapshot, "--offers", offers, "--seconds", "0.5", *more)
+
+    return run_plan
+
+
+@pytest.fixture(scope="session")
+def schema(repository: Path) -> dict[str, Any]:
+    text = (repository / "docs/reference/plan-document.schema.json").read_text()
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def test_proposed_changes_are_exit_code_2_and_json_on_stdout(
+    plan: Plan, schema: dict[str, Any]
+) -> None:
+    result = plan("-o", "json")
+
+    assert result.exit_code == 2, result.output
+    document = json.loads(result.stdout)
+    jsonschema.validate(document, schema)
+    assert document["current_usd_per_hour"] == pytest.approx(0.768)
+    assert document["plan_usd_per_hour"] == pytest.approx(0.192)
+    (nodes,) = document["nodes"]
+    assert (nodes["instance_type"], nodes["count"], nodes["pods"]) == (CHEAP, 1, {WEB: 2})
+
+
+def test_nothing_to_change_is_exit_code_0(plan: Plan, tmp_path: Path) -> None:
+    tight = [a_node("node-1", CHEAP), *a_cluster()[2:]]
+    for obj in tight:
+        if obj["kind"] == "Pod":
+            obj["spec"]["nodeName"] = "node-1"
+
+    result = plan("-o", "json", snapshot=write_snapshot(tmp_path / "tight.json", tight))
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["is_change"] is False
+
+
+def test_yaml_is_the_same_document_as_json(plan: Plan) -> None:
+    as_yaml, as_json = (plan("-o", form).stdout for form in ("yaml", "json"))
+    from_yaml, from_json = yaml.safe_load(as_yaml), json.loads(as_json)
+    for document in (from_yaml, from_json):
+        del document["made_at"], document["search_seconds"]
+
+    assert from_yaml == from_json
+
+
+def test_html_is_a_page_with_a_picture(plan: Plan) -> None:
+    result = plan("-o", "html")
+
+    assert result.exit_code == 2
+    assert result.stdout.startswith("<!doctype html>")
+    assert "<svg" in result.stdout
+
+
+def test_table_shows_pools_money_bound_and_what_was_assumed(plan: Plan) -> None:
+    text = plan().stdout
+
+    for part in ("now -> plan", "2 -> 0", "saves 0.5760 $/h", "costs less than", "gap"):
+        assert part in text, part
+    assert "no demand history" in text
+    assert "spot is allowed" in text
+
+
+def test_report_is_written_beside_the_answer(plan: Plan, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+
+    result = plan("-o", "json", "--report", report)
+
+    assert report.read_text().startswith("<!doctype html>")
+    assert "report: " in result.stderr
+    assert "report: " not in result.stdout
+
+
+def test_the_same_seed_gives_the_same_plan(plan: Plan) -> None:
+    first, second = (json.loads(plan("-o", "json", "--seed", "7").stdout) for _ in range(2))
+
+    assert first["nodes"] == second["nodes"]
+
+
+def test_history_makes_room_for_the_demand_to_come(plan: Plan, tmp_path: Path) -> None:
+    history = write_history(tmp_path / "demand.csv", pods=5, end_s=1_790_000_100)
+
+    document = json.loads(plan("-o", "json", "--history", history).stdout)
+
+    assert document["forecast_model"] != ""
+    assert document["demand"][0]["pods_planned"] >= 5
+    assert any("ends when the snapshot was taken" in text for text in document["assumptions"])
+
+
+@pytest.mark.slow
+def test_a_process_prints_nothing_but_json_on_stdout(tmp_path: Path) -> None:
+    """Libraries of C print past Python's streams, so only a real process can tell."""
+    snapshot = write_snapshot(tmp_path / "cluster.json", a_cluster())
+    offers = write_offers(tmp_path / "offers.csv")
+    program = str(Path(sys.executable).with_name("nodemix"))
+    files = ["--snapshot", str(snapshot), "--offers", str(offers)]
+
+    done = subprocess.run(
+        [program, "plan", *files, "--seconds", "0.5", "-o", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stdout)["is_change"] is True
+    assert "observed 2 nodes and 2 pods" in done.stderr
+
+
+def error_line(result: Result) -> str:
+    """The one line on stderr that says what is wrong; stdout stays empty."""
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("observed ")]
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_absent_snapshot_is_named_with_how_to_make_one(plan: Plan, tmp_path: Path) -> None:
+    line = error_line(plan(snapshot=tmp_path / "absent.yaml"))
+
+    assert "absent.yaml" in line
+    assert "kubectl get nodes,pods" in line
+
+
+def test_a_file_that_is_no_snapshot_is_refused(plan: Plan, tmp_path: Path) -> None:
+    prose = tmp_path / "prose.yaml"
+    prose.write_text("just a sentence")
+
+    assert "prose.yaml" in error_line(plan(snapshot=prose))
+
+
+def test_yaml_with_a_mistake_is_one_line(plan: Plan, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [1,\nb: }")
+
+    assert "broken.yaml: is neither YAML nor JSON" in error_line(plan(snapshot=broken))
+
+
+def test_prices_of_nothing_leave_no_offer(plan: Plan, tmp_path: Path) -> None:
+    free = write_offers(tmp_path / "free.csv", [f"{CHEAP},us-east-1a,on-demand,0"])
+
+    line = error_line(plan(offers=free))
+
+    assert "free.csv: no offer is left" in line
+    assert "add offers" in line
+
+
+def test_offers_without_a_column_are_refused(plan: Plan, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("instance_type,zone\nm5.large,a\n")
+
+    assert "wrong.csv" in error_line(plan(offers=wrong))
+
+
+def test_a_broken_rule_names_policy_field_and_remedy(plan: Plan, tmp_path: Path) -> None:
+    policy = write_policy(tmp_path / "policy.yaml", objective={"budget": {"usdPerHour": -1}})
+
+    line = error_line(plan("--policy", policy))
+
+    assert "NodeMixPolicy/mine: spec.objective.budget: usdPerHour must be above 0" in line
+
+
+def test_a_misspelt_field_is_named(plan: Plan, tmp_path: Path) -> None:
+    line = error_line(plan("--policy", write_policy(tmp_path / "policy.yaml", limit={})))
+
+    assert "spec.limit" in line
+
+
+def test_a_policy_that_selects_nothing_says_so(plan: Plan, tmp_path: Path) -> None:
+    policy = write_policy(tmp_path / "policy.yaml", selector={"namespaces": ["elsewhere"]})
+
+    line = error_line(plan("--policy", policy))
+
+    assert "NodeMixPolicy/mine: spec.selector matches none of the cluster's 2 pods" in line
+
+
+def test_a_policy_that_allows_no_offer_says_so(plan: Plan, tmp_path: Path) -> None:
+    policy = write_policy(tmp_path / "policy.yaml", offers={"zones": ["eu-west-1a"]})
+
+    assert "no offer is left" in error_line(plan("--policy", policy))
+
+
+def test_an_unusable_history_names_its_line(plan: Plan, tmp_path: Path) -> None:
+    history = tmp_path / "demand.csv"
+    history.write_text("timestamp,workload,indicator,value\nyesterday,a/Deployment/b,pods,3\n")
+
+    assert "demand.csv line 2" in error_line(plan("--history", history))
+
+
+def test_a_pod_that_no_offer_holds_is_listed_and_the_others_are_planned(
+    plan: Plan, tmp_path: Path
+) -> None:
+    objects = a_cluster()
+    objects[2]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "900"
+    del objects[2]["spec"]["nodeName"]
+    snapshot = write_snapshot(tmp_path / "huge.json", objects)
+
+    document = json.loads(plan("-o", "json", snapshot=snapshot).stdout)
+
+    (entry,) = document["unplaceable"]
+    assert (entry["workload"], entry["pods"]) == (WEB, 1)
+    assert entry["why"] != ""
+    assert sum(group["count"] * sum(group["pods"].values()) for group in document["nodes"]) == 1
+
+
+def test_an_unreachable_cluster_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    absent = tmp_path / "absent.kubeconfig"
+
+    line = error_line(run("plan", "--kubeconfig", absent))
+
+    assert "absent.kubeconfig: does not exist" in line
+    assert "--kubeconfig" in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("plan", "--nonsense"), ("plan", "-o", "xml"), ("plan", "--catalog", "types.csv"), ("none",)],
+)
+def test_misuse_is_exit_code_1_and_not_2(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).exit_code == 1
+
+
+def test_crds_are_three_definitions_ready_to_apply() -> None:
+    result = run("crds")
+
+    definitions = list(yaml.safe_load_all(result.stdout))
+    assert result.exit_code == 0
+    assert {d["kind"] for d in definitions} == {"CustomResourceDefinition"}
+    assert {d["spec"]["names"]["kind"] for d in definitions} == {
+        "NodeMixPolicy",
+        "NodeMixPlan",
+        "PriceBook",
+    }
+
+
+def test_catalog_lists_what_is_asked_for_cheapest_first() -> None:
+    result = run("catalog", "--family", "m5", "--market", "on-demand", "-o", "csv")
+
+    rows = [line.split(",") for line in result.stdout.splitlines()[1:]]
+    prices = [float(row[3]) for row in rows]
+    assert result.exit_code == 0
+    assert {row[0].split(".")[0] for row in rows} == {"m5"}
+    assert prices == sorted(prices)
+
+
+def test_catalog_lists_gpu_types_in_a_table() -> None:
+    result = run("catalog", "--gpu", "--limit", "3")
+
+    assert "GPUs" in result.stdout
+    assert "3 of " in result.stderr
+
+
+def test_help_is_instant_and_names_the_exit_codes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "nodemix.cli", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "2 changes proposed" in done.stdout
+    assert "numba" not in done.stderr
+    assert "pydantic" not in done.stderr
