@@ -135,10 +135,22 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def compile_kernels(root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> None:
+    """Compile the packing kernels once, so that the first plan need not wait for it.
+
+    Raises:
+        SetupError: they do not compile.
+    """
+    _say("compiling the kernels (about 20 s, once) ...")
+    code = "from nodemix.operator.worker import warm_up; warm_up()"
+    _run([".venv/bin/python", "-c", code], root, environ)
+
+
 def main() -> int:
     """Install, and say what is missing when that fails."""
     try:
-        install()
+        if install():
+            compile_kernels()
     except SetupError as error:
         _say(f"error: {error}")
         return 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.environment import SetupError, find_uv, fingerprint, install
+from tools.environment import SetupError, compile_kernels, find_uv, fingerprint, install
 
 _PATH = os.pathsep.join(("/usr/bin", "/bin"))
 
@@ -89,3 +89,24 @@ def test_fingerprint_follows_both_files(root: Path) -> None:
     (root / "pyproject.toml").write_text("[project]\n")
 
     assert fingerprint(root) != before
+
+
+def test_kernels_are_compiled_by_the_new_python(root: Path, tmp_path: Path) -> None:
+    python = root / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\necho "$2" > {tmp_path / "ran"}\n')
+    python.chmod(0o755)
+
+    compile_kernels(root)
+
+    assert "warm_up()" in (tmp_path / "ran").read_text()
+
+
+def test_kernels_that_do_not_compile_are_an_error(root: Path) -> None:
+    python = root / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+
+    with pytest.raises(SetupError, match="this failed"):
+        compile_kernels(root)
