@@ -7,7 +7,7 @@ from nodemix.optimizer.policy import OfferFilter, Policy, SpotRules, WorkloadSel
 from nodemix.optimizer.problem.assumptions import assumptions, unselected_notes
 from nodemix.optimizer.problem.demand import count_pods
 from nodemix.optimizer.problem.kept import NodeFate, Obstacle
-from nodemix.optimizer.snapshot import Pod
+from nodemix.optimizer.snapshot import Pod, SpreadConstraint
 
 from tests.builders import (
     ON_DEMAND,
@@ -83,6 +83,13 @@ def test_offers_bought_by_default_are_an_assumption_and_named_ones_are_not() -> 
     assert "may be bought" not in said([], named)
 
 
+def test_an_even_split_over_zones_is_an_assumption() -> None:
+    over_zones = (SpreadConstraint("topology.kubernetes.io/zone", 2),)
+
+    assert "planned as an even split" in said([make_pod(spreads=over_zones)])
+    assert "even split" not in said([make_pod()])
+
+
 def test_nodes_that_stay_are_counted() -> None:
     kept = PlannedNodes("m5.xlarge", ZONE, ON_DEMAND, 2, (), 0.2, ("a", "b"))
 
@@ -108,3 +115,12 @@ def test_where_all_pods_are_selected_nothing_is_noted() -> None:
     counts = count_pods(make_snapshot([make_pod()]), WorkloadSelector())
 
     assert unselected_notes(counts, ()) == ()
+
+
+def test_architectures_of_the_nodes_are_an_assumption_that_can_be_widened() -> None:
+    counts = count_pods(make_snapshot([make_pod()]), WorkloadSelector(), ("amd64", "arm64"))
+
+    text = "\n".join(assumptions(counts, make_policy(), ()))
+
+    assert "run on amd64 or arm64, like today's nodes" in text
+    assert "spec.offers.architectures" in text

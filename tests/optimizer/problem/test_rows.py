@@ -6,9 +6,16 @@ from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.policy import WorkloadSelector
 from nodemix.optimizer.problem.demand import count_pods
 from nodemix.optimizer.problem.places import Places
-from nodemix.optimizer.problem.rows import CutRow, Group, cut_rows, form_groups, to_problem
+from nodemix.optimizer.problem.rows import (
+    CutRow,
+    Group,
+    cut_rows,
+    form_groups,
+    narrow_spreads,
+    to_problem,
+)
 from nodemix.optimizer.resources import GPU_RESOURCE, Resources
-from nodemix.optimizer.snapshot import Pod, SpreadConstraint, WorkloadKey
+from nodemix.optimizer.snapshot import Note, Pod, SpreadConstraint, WorkloadKey
 
 from tests.builders import (
     ZONES,
@@ -98,6 +105,22 @@ def test_todays_pods_are_spread_evenly_by_themselves_and_with_those_to_come() ->
 
     assert [c.pods_now for c in rows] == [2, 1, 1]
     assert [c.row.pods for c in rows] == [3, 3, 3]
+
+
+def test_a_spread_that_leaves_out_a_zone_warns_of_waiting_pods() -> None:
+    gpus = [make_offer("g4dn.xlarge", zone=zone, gpus=1) for zone in ZONES[:2]]
+    offers = (*gpus, make_offer(zone=ZONES[2]))
+
+    def notes(pods: int, **rules: object) -> list[Note]:
+        groups = groups_of(make_pods(pods, gpus=1, spreads=OVER_ZONES, **rules), offers)
+        return list(narrow_spreads(groups, places_of(offers)))
+
+    (note,) = notes(3)
+    assert f"no allowed offer in {ZONES[2]} can hold it" in note.fact
+    assert "more than 1 pods in any other zone wait" in note.fact
+    assert notes(2) == []
+    in_two = make_selector(**{"topology.kubernetes.io/zone": ZONES[:2]})
+    assert notes(3, required_labels=in_two) == []
 
 
 def test_templates_with_a_limit_per_node_are_joined_where_they_could_meet() -> None:

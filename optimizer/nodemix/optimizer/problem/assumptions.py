@@ -10,6 +10,7 @@ from nodemix.optimizer.problem.caps import tightest_spot_share
 from nodemix.optimizer.problem.compatibility import names_a_market
 from nodemix.optimizer.problem.demand import PodCounts
 from nodemix.optimizer.problem.kept import NodeFate
+from nodemix.optimizer.problem.spread import spreads_over_zones
 from nodemix.optimizer.snapshot import Note, WorkloadKey
 
 _NAMED_AT_MOST = 3
@@ -17,7 +18,13 @@ _NAMED_AT_MOST = 3
 
 def assumptions(counts: PodCounts, policy: Policy, kept: Iterable[PlannedNodes]) -> tuple[str, ...]:
     """All that was taken for granted, the market first."""
-    return (*_markets(counts, policy), *_offers(policy), *_room(counts, kept))
+    return (
+        *_markets(counts, policy),
+        *_offers(policy),
+        *_architectures(counts),
+        *_spreads(counts),
+        *_room(counts, kept),
+    )
 
 
 def _markets(counts: PodCounts, policy: Policy) -> Iterator[str]:
@@ -73,6 +80,23 @@ def _offers(policy: Policy) -> Iterator[str]:
             f"may be bought, from generation {rules.min_generation} on unless for their GPUs"
         )
     yield "pods that ask for no GPU never go on GPU nodes"
+
+
+def _architectures(counts: PodCounts) -> Iterator[str]:
+    if counts.architectures:
+        yield (
+            f"images that name no architecture run on {' or '.join(counts.architectures)}, like "
+            "today's nodes; name more in spec.offers.architectures if they run there too"
+        )
+
+
+def _spreads(counts: PodCounts) -> Iterator[str]:
+    pairs = zip(counts.variants, counts.is_selected, strict=True)
+    if any(selected and spreads_over_zones(variant.template) for variant, selected in pairs):
+        yield (
+            "required zone spreads are planned as an even split, the remainder in the first zones; "
+            "the lower bound is for this split"
+        )
 
 
 def _room(counts: PodCounts, kept: Iterable[PlannedNodes]) -> Iterator[str]:

@@ -7,12 +7,13 @@ from nodemix.optimizer.catalog.filters import apply_filter, or_default
 from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.plan import Unplaceable
 from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.problem.architectures import assumed_architectures
 from nodemix.optimizer.problem.assumptions import assumptions, unselected_notes
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.caps import cap_problem
 from nodemix.optimizer.problem.current import current_nodes, kept_share, pods_kept_by_zone
 from nodemix.optimizer.problem.demand import PodCounts, count_pods, preferences_left_out
-from nodemix.optimizer.problem.fate import PodFates, pod_fates
+from nodemix.optimizer.problem.fate import pod_fates
 from nodemix.optimizer.problem.kept import (
     NodeFate,
     Obstacle,
@@ -23,7 +24,7 @@ from nodemix.optimizer.problem.kept import (
 from nodemix.optimizer.problem.obstacles import Obstacles
 from nodemix.optimizer.problem.overhead import static_load
 from nodemix.optimizer.problem.places import Places, dimensions_of
-from nodemix.optimizer.problem.rows import CutRow, cut_rows, form_groups, to_problem
+from nodemix.optimizer.problem.rows import cut_rows, form_groups, narrow_spreads, to_problem
 from nodemix.optimizer.problem.types import Row
 from nodemix.optimizer.snapshot import Note, Snapshot, WorkloadKey
 
@@ -68,7 +69,8 @@ def build_problem(
     survey = _survey(snapshot, catalog, policy)
     counts, fates = survey.counts, survey.fates
     shares = pod_fates(counts, fates, survey.obstacles.of, pods)
-    rows = _rows(survey, shares)
+    groups = form_groups(counts.variants, shares.placed, shares.in_play, survey.places)
+    rows = list(cut_rows(groups, survey.places, pods_kept_by_zone(fates, counts)))
     stranded = [_strand(survey, variant, lost) for variant, lost in shares.stranded.items()]
     lacking = [(s.row, s.obstacle.fact) for s in stranded if s.is_lack_of_offers]
     problem = to_problem(rows, lacking, survey.places)
@@ -92,6 +94,7 @@ def build_problem(
             *notes_of_kept(fates),
             *survey.notes,
             *cap_notes,
+            *narrow_spreads(groups, survey.places),
             *unselected_notes(counts, fates),
             *preferences_left_out(counts),
             *snapshot.notes,
@@ -102,7 +105,8 @@ def build_problem(
 
 def _survey(snapshot: Snapshot, catalog: Catalog, policy: Policy) -> _Survey:
     allowed = apply_filter(catalog, or_default(policy.offers))
-    counts = count_pods(snapshot, policy.selector)
+    architectures = assumed_architectures(snapshot.nodes, policy)
+    counts = count_pods(snapshot, policy.selector, architectures)
     static, notes = static_load(snapshot)
     dimensions = dimensions_of(variant.template.requests for variant in counts.variants)
 
@@ -113,12 +117,6 @@ def _survey(snapshot: Snapshot, catalog: Catalog, policy: Policy) -> _Survey:
     obstacles = Obstacles(counts.variants, places, lambda: places_of(catalog))
     fates = node_fates(snapshot.nodes, counts, catalog.by_key(), obstacles.of)
     return _Survey(counts, places, obstacles, fates, notes)
-
-
-def _rows(survey: _Survey, shares: PodFates) -> list[CutRow]:
-    groups = form_groups(survey.counts.variants, shares.placed, shares.in_play, survey.places)
-    in_place = pods_kept_by_zone(survey.fates, survey.counts)
-    return list(cut_rows(groups, survey.places, in_place))
 
 
 def _strand(survey: _Survey, variant: int, pods: int) -> _Stranded:

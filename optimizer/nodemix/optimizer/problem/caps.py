@@ -30,7 +30,7 @@ class KeptShare:
 
 def cap_problem(problem: Problem, policy: Policy, kept: KeptShare) -> tuple[Problem, list[Note]]:
     """The problem with the policy's caps; what kept nodes use is taken off the limits."""
-    notes = []
+    notes: list[Note] = []
     if policy.spot.max_pool_share is not None:
         problem, notes = _drop_spare_pools(problem)
     caps = (

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from nodemix.optimizer.policy import WorkloadSelector
+from nodemix.optimizer.problem.architectures import bound_to
 from nodemix.optimizer.problem.digest import digest
 from nodemix.optimizer.snapshot import (
     DisruptionBudget,
@@ -41,6 +42,7 @@ class PodCounts:
         waiting: pods without a node, by index of their variant.
         is_selected: whether the policy plans for a variant, by its index.
         terminating: pods that need no new place.
+        architectures: where the variants that name none run; () for anywhere.
     """
 
     variants: tuple[Variant, ...]
@@ -48,6 +50,7 @@ class PodCounts:
     waiting: Mapping[int, int]
     is_selected: tuple[bool, ...]
     terminating: int = 0
+    architectures: tuple[str, ...] = ()
 
     def of_workload(self, workload: WorkloadKey) -> range:
         """Indexes of a workload's variants."""
@@ -95,15 +98,23 @@ class _Tally:
         self.places[node_name, key] += 1
 
 
-def count_pods(snapshot: Snapshot, selector: WorkloadSelector) -> PodCounts:
-    """The snapshot's pods by variant and node; pods of a vanished node count as waiting."""
+def count_pods(
+    snapshot: Snapshot, selector: WorkloadSelector, architectures: tuple[str, ...] = ()
+) -> PodCounts:
+    """The snapshot's pods by variant and node; pods of a vanished node count as waiting.
+
+    Args:
+        architectures: where pods that name none run; () for anywhere.
+    """
     nodes = {node.name for node in snapshot.nodes}
     tally = _Tally()
     for pod in snapshot.pods:
         tally.add(pod, pod.node_name if pod.node_name in nodes else None)
     single = _single_replicas(snapshot)
     by_key = {
-        key: _to_variant(key[0], template, snapshot.disruption_budgets, single)
+        key: _to_variant(
+            key[0], bound_to(template, architectures), snapshot.disruption_budgets, single
+        )
         for key, template in tally.templates.items()
     }
     variants = sorted(set(by_key.values()), key=lambda v: (v.workload, v.variant_id))
@@ -119,6 +130,7 @@ def count_pods(snapshot: Snapshot, selector: WorkloadSelector) -> PodCounts:
         waiting=waiting,
         is_selected=tuple(is_selected(variant, selector) for variant in variants),
         terminating=tally.terminating,
+        architectures=architectures,
     )
 
 

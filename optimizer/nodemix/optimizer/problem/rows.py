@@ -1,7 +1,7 @@
 """From counted pods to rows: variants that must share a limit are joined, spreads are cut."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,10 +9,15 @@ from nodemix.optimizer.problem.demand import Variant
 from nodemix.optimizer.problem.digest import digest
 from nodemix.optimizer.problem.overhead import to_array
 from nodemix.optimizer.problem.places import Places, largest_of
-from nodemix.optimizer.problem.spread import max_per_node, share_over_zones, spreads_over_zones
+from nodemix.optimizer.problem.spread import (
+    max_per_node,
+    max_skew_over_zones,
+    share_over_zones,
+    spreads_over_zones,
+)
 from nodemix.optimizer.problem.types import BoolArray, Problem, Row
 from nodemix.optimizer.resources import Resources
-from nodemix.optimizer.snapshot import PodTemplate, WorkloadKey
+from nodemix.optimizer.snapshot import Note, PodTemplate, WorkloadKey
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,8 +167,11 @@ def _deal(
         return {None: pods}
     already = totals.setdefault(workload, {})
     shares = share_over_zones(pods, zones, already)
-    already.update({zone: already.get(zone, 0) + share for zone, share in shares.items()})
-    return dict(shares)
+    dealt: dict[str | None, int] = {}
+    for zone, share in shares.items():
+        already[zone] = already.get(zone, 0) + share
+        dealt[zone] = share
+    return dealt
 
 
 def _cut(group: Group, zone: str | None, pods_now: int, pods: int, places: Places) -> CutRow:
@@ -172,6 +180,27 @@ def _cut(group: Group, zone: str | None, pods_now: int, pods: int, places: Place
         return CutRow(row, group, group.holding, pods_now)
     row = Row(f"{group.group_id}@{zone}", group.workload, pods, zone)
     return CutRow(row, group, group.holding & places.index.in_zone(zone), pods_now)
+
+
+def narrow_spreads(groups: Iterable[Group], places: Places) -> Iterator[Note]:
+    """A note for each spread that the scheduler may refuse, because a zone cannot take part."""
+    for group in groups:
+        zones = places.zones_of(group.holding) if group.is_spread else ()
+        lacking = _zones_allowed(group, places) - set(zones)
+        skew = max_skew_over_zones(group.templates)
+        if zones and lacking and group.pods > skew * len(zones):
+            fact = (
+                f"must spread over zones, and no allowed offer in {', '.join(sorted(lacking))} can "
+                f"hold it; once there are nodes there, more than {skew} pods in any other zone wait"
+            )
+            remedy = "restrict it to the zones that can hold it, or set nodeTaintsPolicy: Honor"
+            yield Note(str(group.workload), fact, remedy, "warning")
+
+
+def _zones_allowed(group: Group, places: Places) -> set[str]:
+    """Zones in which the group's selectors admit some offer, room and taints aside."""
+    masks = (places.index.allowed_by(template) for template in group.templates)
+    return {zone for mask in masks for zone in places.zones_of(mask)}
 
 
 def to_problem(
