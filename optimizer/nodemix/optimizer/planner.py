@@ -29,6 +29,9 @@ from nodemix.optimizer.today import holds_everything, nodes_of_today
 # most this often: each round costs a search, and the last one asks for the highest path.
 CAPACITY_ROUNDS = 3
 
+# Share of the time that is left which a round may use; the level that is found gets the rest.
+ROUND_SHARE = 0.2
+
 # Prices within this are the same price.
 TOLERANCE_USD_PER_HOUR = 1e-9
 
@@ -116,22 +119,48 @@ def _capacity_search(
     deadline: Deadline,
     rng: np.random.Generator,
 ) -> _Candidate:
-    """Plan at the newsvendor quantile; raise it while fresh paths fall short too often."""
+    """Plan at the newsvendor quantile, or above it while fresh paths fall short too often.
+
+    The level is found by short searches; the time that is left goes into a long one at that level.
+    """
     decision_paths, fresh_paths = paths.halves()
     accepted = policy.service_level.shortfall_probability
-    rounds = CAPACITY_ROUNDS if paths.workloads else 1
-    best: _Candidate | None = None
-    for round_ in range(rounds):
-        level = _level(policy.service_level.critical_ratio, round_)
+
+    def plan_at(level: float, until: Deadline) -> _Candidate:
         pods = never_below_now(planned_pods(decision_paths, level), pods_by_workload(snapshot))
-        share = deadline.within(deadline.left_s / (rounds - round_))
-        candidate = _plan(snapshot, pods, fresh_paths, (policy, catalog), (share, rng))
-        if best is None or (candidate.shortfall or 0.0) < (best.shortfall or 0.0):
-            best = candidate
-        if best.shortfall is None or best.shortfall <= accepted or deadline.has_passed:
+        return _plan(snapshot, pods, fresh_paths, (policy, catalog), (until, rng))
+
+    if not paths.workloads:
+        return plan_at(1.0, deadline)
+    best: tuple[float, _Candidate] | None = None
+    for round_ in range(CAPACITY_ROUNDS):
+        level = _level(policy.service_level.critical_ratio, round_)
+        candidate = plan_at(level, deadline.within(ROUND_SHARE * deadline.left_s))
+        if best is None or _shortage(candidate) < _shortage(best[1]):
+            best = level, candidate
+        if _shortage(best[1]) <= accepted or deadline.has_passed:
             break
     assert best is not None  # noqa: S101 - at least one round runs
-    return best
+    level, found = best
+    if deadline.has_passed:
+        return found
+    return _better(found, plan_at(level, deadline), accepted)
+
+
+def _shortage(candidate: _Candidate) -> float:
+    return candidate.shortfall or 0.0
+
+
+def _better(found: _Candidate, other: _Candidate, accepted: float) -> _Candidate:
+    """Of two plans for one level the cheaper, unless it alone falls short too often.
+
+    The bound of either holds for both, so that the tighter one stays.
+    """
+    bound = max(found.result.lower_bound_usd_per_hour, other.result.lower_bound_usd_per_hour)
+    costs_less = other.result.packing.cost_usd_per_hour < found.result.packing.cost_usd_per_hour
+    falls_short = _shortage(other) > max(accepted, _shortage(found))
+    chosen = other if costs_less and not falls_short else found
+    return replace(chosen, result=replace(chosen.result, lower_bound_usd_per_hour=bound))
 
 
 def _level(critical_ratio: float, round_: int) -> float:

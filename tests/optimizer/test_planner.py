@@ -1,0 +1,156 @@
+"""From an observed cluster and a forecast to a recommendation."""
+
+from collections import Counter
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import pytest
+from nodemix.forecasting.types import DemandForecast
+from nodemix.optimizer.catalog.types import Offer
+from nodemix.optimizer.errors import InfeasiblePlanError
+from nodemix.optimizer.plan import Recommendation
+from nodemix.optimizer.planner import decide
+from nodemix.optimizer.policy import Churn, ServiceLevel
+from nodemix.optimizer.snapshot import Node, Pod, SpreadConstraint
+
+from tests.builders import (
+    SPOT,
+    ZONES,
+    make_catalog,
+    make_node,
+    make_offer,
+    make_pod,
+    make_pods,
+    make_policy,
+    make_snapshot,
+    make_workload_key,
+)
+
+WEB = make_workload_key("web")
+DEAR = make_offer("m5.xlarge", 0.2, vcpus=4)
+CHEAP = make_offer("m5.2xlarge", 0.1, vcpus=8, capacity_type=SPOT)
+OVER_ZONES = (SpreadConstraint("topology.kubernetes.io/zone", 1),)
+
+
+def plan(
+    pods: Sequence[Pod],
+    nodes: Sequence[Node] = (),
+    offers: Sequence[Offer] = (DEAR, CHEAP),
+    forecast: DemandForecast | None = None,
+    **policy: Any,
+) -> Recommendation:
+    """A recommendation after a tenth of a second's search."""
+    return decide(
+        make_snapshot(pods, nodes),
+        forecast,
+        make_policy(search_s=0.1, **policy),
+        make_catalog(*offers),
+        np.random.default_rng(0),
+        monotonic,
+    )
+
+
+def forecast_of(*pods: float) -> DemandForecast:
+    """Two equal paths for each number of web pods."""
+    samples = np.repeat(np.array(pods, dtype=np.float32), 2)[:, None, None, None]
+    return DemandForecast((str(WEB),), ("pods",), 0.0, 300.0, samples)
+
+
+def test_careless_nodes_are_replaced_by_the_cheapest_that_hold_the_pods() -> None:
+    nodes = [make_node(f"n{i}", DEAR) for i in range(3)]
+    pods = [pod for node in nodes for pod in make_pods(2, name=node.name, node_name=node.name)]
+
+    result = plan(pods, nodes)
+
+    (group,) = result.nodes
+    assert (group.instance_type, group.capacity_type, group.count) == ("m5.2xlarge", SPOT, 1)
+    assert group.pods == ((WEB, 6),)
+    assert result.is_change
+    assert result.current_usd_per_hour == pytest.approx(0.6)
+    assert result.plan_usd_per_hour == pytest.approx(0.1)
+    assert result.lower_bound_usd_per_hour <= result.plan_usd_per_hour
+
+
+def test_a_saving_below_what_is_worth_the_trouble_keeps_todays_nodes() -> None:
+    nodes = [make_node("n", DEAR)]
+
+    result = plan(make_pods(2, node_name="n"), nodes, churn=Churn(min_saving_share=0.6))
+
+    assert not result.is_change
+    assert result.nodes[0].kept_nodes == ("n",)
+    assert result.plan_usd_per_hour == result.current_usd_per_hour == pytest.approx(0.2)
+
+
+def test_nodes_that_hold_too_little_are_not_kept_whatever_a_change_costs() -> None:
+    pods = [*make_pods(4, node_name="n"), *make_pods(5, name="late")]
+
+    result = plan(pods, [make_node("n", DEAR)], offers=[DEAR], churn=Churn(min_saving_share=1.0))
+
+    assert result.is_change
+    assert result.saving_usd_per_hour < 0
+
+
+def test_forecast_pods_are_headroom_beside_todays() -> None:
+    result = plan(make_pods(5), forecast=forecast_of(7))
+
+    (group,) = result.nodes
+    assert (group.pods, group.headroom) == (((WEB, 5),), ((WEB, 2),))
+    (demand,) = result.demand
+    assert (demand.pods_now, demand.pods_planned, demand.source) == (5, 7, "forecast")
+
+
+def test_a_plan_never_relies_on_pods_going_away() -> None:
+    (demand,) = plan(make_pods(5), forecast=forecast_of(1)).demand
+
+    assert demand.pods_planned == 5
+
+
+def test_todays_pods_are_spread_evenly_also_beside_headroom() -> None:
+    offers = [make_offer("m5.xlarge", vcpus=4, zone=zone) for zone in ZONES]
+
+    result = plan(make_pods(3, spreads=OVER_ZONES), offers=offers, forecast=forecast_of(6))
+
+    by_zone: Counter[str] = Counter()
+    for group in result.nodes:
+        by_zone[group.zone] += group.count * dict(group.pods).get(WEB, 0)
+    assert by_zone == dict.fromkeys(ZONES, 1)
+
+
+def test_a_quantile_that_falls_short_too_often_is_raised() -> None:
+    careless = ServiceLevel(under_cost_ratio=1.0, shortfall_probability=0.01)
+
+    result = plan(make_pods(1), forecast=forecast_of(1, 2, 30, 40), service_level=careless)
+
+    assert result.demand[0].pods_planned == 40
+    assert result.risk.shortfall_probability == 0.0
+
+
+def test_unplaceable_pods_are_counted_once_and_leave_the_others_in_peace() -> None:
+    pods = [*make_pods(3), *make_pods(2, name="big", cpu_milli=90_000)]
+
+    result = plan(pods, forecast=forecast_of(9))
+
+    placed = sum(group.count * dict(group.pods).get(WEB, 0) for group in result.nodes)
+    assert placed == 3
+    assert [entry.pods for entry in result.unplaceable] == [2]
+
+
+def test_a_cluster_without_history_is_planned_as_it_is_and_says_so() -> None:
+    result = plan(make_pods(1))
+
+    assert any("no demand history" in sentence for sentence in result.assumptions)
+    assert result.risk.shortfall_probability is None
+    assert result.forecast_model == ""
+
+
+def test_a_budget_that_no_plan_meets_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(InfeasiblePlanError):
+        plan(make_pods(40), budget_usd_per_hour=0.01)
+
+
+def test_pods_that_are_being_deleted_are_in_no_plan() -> None:
+    result = plan([make_pod("a"), make_pod("b", is_terminating=True)])
+
+    assert result.nodes[0].pods == ((WEB, 1),)
