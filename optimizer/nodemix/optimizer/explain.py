@@ -44,7 +44,7 @@ def resource_prices(problem: Problem, result: Result) -> Prices:
     amounts = _amounts(problem)
     weights = problem.demand.astype(np.float64)
     fitted, _ = nnls(amounts * weights[:, None], result.row_duals * weights)
-    asked = amounts.any(axis=0)
+    asked = [bool(column.any()) for column in amounts.T]
     core, gib, gpu = (float(p) if known else None for p, known in zip(fitted, asked, strict=True))
     return Prices(core, gib, gpu, caps)
 

@@ -50,6 +50,8 @@ class Result:
         cap_duals: marginal saving of one more unit of each cap's limit, shape (caps,), >= 0.
         alternatives: other packings worth showing, cheapest first, without ``packing``.
         progress: how the incumbent fell over time.
+        lp_value_usd_per_hour: of the relaxation over the patterns found, a measure of rounding
+            only: patterns not found could still lower it. None where it was not solved.
     """
 
     packing: Packing
@@ -59,6 +61,7 @@ class Result:
     alternatives: tuple[Packing, ...] = ()
     progress: tuple[Milestone, ...] = ()
     seconds: float = 0.0
+    lp_value_usd_per_hour: float | None = None
 
     @property
     def gap(self) -> float:

@@ -9,7 +9,7 @@ from nodemix.optimizer.decision import needs_a_place
 from nodemix.optimizer.plan import PackedNodes, Packing, PlannedNodes
 from nodemix.optimizer.problem.built import BuiltProblem, CurrentNode
 from nodemix.optimizer.risk.shortfall import node_limits, node_room, shortfall_probability
-from nodemix.optimizer.snapshot import Node, Snapshot, WorkloadKey
+from nodemix.optimizer.snapshot import CapacityType, Node, Snapshot, WorkloadKey
 
 
 def holds_everything(built: BuiltProblem) -> bool:
@@ -100,7 +100,9 @@ def _homeless(built: BuiltProblem) -> Counter[WorkloadKey]:
 
 
 def _as_it_is(
-    node: Node, pods: Mapping[WorkloadKey, int], prices: Mapping[tuple[object, ...], float]
+    node: Node,
+    pods: Mapping[WorkloadKey, int],
+    prices: Mapping[tuple[str, str, CapacityType], float],
 ) -> PlannedNodes:
     pool = (node.instance_type or "unknown", node.zone or "unknown", node.capacity_type)
     return PlannedNodes(*pool, 1, tuple(sorted(pods.items())), prices.get(pool), (node.name,))

@@ -105,7 +105,7 @@ def _deal(pods: IntArray, weights: IntArray) -> IntArray:
     return (share + extra).astype(np.int64)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]  # numba publishes no types
+@njit(cache=True)
 def _missing_pods(
     needed: IntArray,
     free: IntArray,
@@ -130,7 +130,7 @@ def _missing_pods(
     return missing
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _let_go(surplus: int, pods: IntArray, left: IntArray, request: IntArray) -> None:
     """Take ``surplus`` pods of one row off the first nodes that hold some; changes in place."""
     for node in range(pods.size):
@@ -142,7 +142,7 @@ def _let_go(surplus: int, pods: IntArray, left: IntArray, request: IntArray) -> 
         surplus -= gone
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _place(lacking: int, limits: IntArray, left: IntArray, request: IntArray) -> int:
     """Put pods of one row on the first nodes with room; returns how many found none."""
     for node in range(limits.size):
