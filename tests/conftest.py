@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tools.binaries import finished_folder
 from tools.local_cluster import LocalCluster
@@ -14,6 +15,10 @@ from tools.local_prometheus import LocalPrometheus
 REPOSITORY = Path(__file__).resolve().parent.parent
 _CONTROL_PLANE_FIXTURES = {"local_cluster", "local_prometheus", "namespace"}
 _IN_CI = os.environ.get("CI") == "true"
+
+# Machines are shared: how long one example takes says nothing. In CI every run tries the same ones.
+settings.register_profile("nodemix", deadline=None, derandomize=_IN_CI)
+settings.load_profile("nodemix")
 
 
 @pytest.fixture(scope="session")
