@@ -105,5 +105,10 @@ def _answer(method: str, path: str, status: int, text: bytes) -> Manifest | None
             f"HTTP {status}: {text[:300].decode(errors='replace')}",
             "check the operator's role and that its CRDs are up to date",
         )
-    body: Manifest = orjson.loads(text)
+    try:
+        body: Manifest = orjson.loads(text)
+    except orjson.JSONDecodeError as err:
+        fact = f"the answer is no JSON: {text[:100].decode(errors='replace')}"
+        remedy = "check that the address is that of an API server"
+        raise ConnectionFailedError(f"{method} {path}", fact, remedy) from err
     return body

@@ -57,6 +57,12 @@ def test_new_status_moves_the_transition_time(status: ConditionStatus) -> None:
     assert not condition.is_true
 
 
+def test_message_longer_than_the_server_takes_is_cut() -> None:
+    (condition,) = with_ready(message="x" * 40_000)
+
+    assert len(condition.message) == 32_768
+
+
 def test_other_conditions_keep_their_place() -> None:
     paused = set_condition(
         with_ready(), ConditionType.PAUSED, FALSE, reason="Running", message="", now=NOON

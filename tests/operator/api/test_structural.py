@@ -99,6 +99,17 @@ def test_every_list_map_and_text_of_a_spec_is_bounded(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("part", ["spec", "status"])
+def test_every_field_is_explained_in_plain_text(kind: Kind, part: str) -> None:
+    """`kubectl explain` is the manual that people have at hand."""
+    described = dict(nodes(schema_of(kind)["properties"][part]))
+    silent = [p for p, s in described.items() if "description" not in s and not p.endswith("[]")]
+
+    assert silent == []
+    assert [p for p, s in described.items() if "``" in s.get("description", "")] == []
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_bound_and_rule_of_the_models_survives(kind: Kind) -> None:
     schemas = dict(nodes(schema_of(kind)["properties"]["spec"]))
 

@@ -1,14 +1,21 @@
+import asyncio
 import base64
 import json
+import shutil
 import ssl
+import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
+from aiohttp import web
 from nodemix.operator.cluster.connection import Connection
 from nodemix.operator.cluster.kubeconfig import load_context
+from nodemix.operator.cluster.session import open_session
 from nodemix.operator.errors import ConnectionFailedError
 
 SERVER = "https://api.example.com:6443"
@@ -178,6 +185,73 @@ def test_unusable_certificate_is_an_error_that_says_which(
 
     with pytest.raises(ConnectionFailedError, match=fact):
         load(path)
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a self-signed certificate for 127.0.0.1 (``own.crt``) and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl makes the certificates of this test; it is not installed")
+    folder = tmp_path_factory.mktemp("identity")
+    subject = ("-subj", "/CN=somebody", "-addext", "subjectAltName=IP:127.0.0.1")
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    files = ("-keyout", str(folder / "own.key"), "-out", str(folder / "own.crt"))
+    command = [openssl, "req", "-x509", *curve, *files, *subject, "-days", "1"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+async def answer_with_the_name(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    shown = request.transport.get_extra_info("peercert") or {}
+    names = [value for part in shown.get("subject", ()) for _, value in part]
+    return web.json_response({"name": names[0] if names else None})
+
+
+async def who_calls(identity: Path, connection: Connection) -> str | None:
+    """The name in the certificate that a call over ``connection`` shows to a real TLS server."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=identity / "own.crt")
+    context.load_cert_chain(identity / "own.crt", identity / "own.key")
+    context.verify_mode = ssl.CERT_OPTIONAL
+    app = web.Application()
+    app.router.add_get("/", answer_with_the_name)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    here = replace(connection, url=f"https://127.0.0.1:{runner.addresses[0][1]}")
+    try:
+        async with open_session(here) as session, session.get(here.url) as response:
+            name: str | None = (await response.json())["name"]
+            return name
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("is_content", [True, False])
+def test_client_certificate_is_shown_to_the_server(
+    identity: Path, tmp_path: Path, is_content: bool
+) -> None:
+    parts = {"client-certificate": "own.crt", "client-key": "own.key"}
+    user: dict[str, Any] = {name: str(identity / file) for name, file in parts.items()}
+    if is_content:
+        encoded = {n: base64.b64encode((identity / f).read_bytes()) for n, f in parts.items()}
+        user = {f"{name}-data": content.decode() for name, content in encoded.items()}
+    trusted = {"certificate-authority": str(identity / "own.crt")}
+    path = write(tmp_path, cluster=trusted, user=user)
+
+    assert asyncio.run(who_calls(identity, load(path))) == "somebody"
+
+
+def test_user_without_a_certificate_shows_none(identity: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, cluster={"certificate-authority": str(identity / "own.crt")})
+
+    assert asyncio.run(who_calls(identity, load(path))) is None
+
+
+def test_server_that_nobody_vouches_for_is_not_spoken_to(identity: Path, tmp_path: Path) -> None:
+    with pytest.raises(aiohttp.ClientConnectorCertificateError):
+        asyncio.run(who_calls(identity, load(write(tmp_path))))
 
 
 def test_impersonation_is_refused_rather_than_ignored(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nodemix.operator.cluster.pod_requests import RequestReader
 from nodemix.optimizer.resources import Resources
 
 from tests.api_objects import make_container, make_pod_spec
+
+LAW = settings(deadline=None)  # a busy machine is no mistake
 
 
 def requests_of(spec: dict[str, Any]) -> Resources:
@@ -133,6 +135,7 @@ def test_absent_and_null_resources_are_the_same(empty: dict[str, Any] | None) ->
     assert requests_of(spec) == Resources(pods=1)
 
 
+@LAW
 @given(
     st.lists(
         st.tuples(st.booleans(), st.integers(0, 4000)), max_size=6

@@ -2,7 +2,7 @@ import string
 from fractions import Fraction
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nodemix.operator.cluster.quantities import (
     LARGEST,
@@ -13,6 +13,8 @@ from nodemix.operator.cluster.quantities import (
     room_of,
 )
 from nodemix.operator.errors import QuantityError
+
+LAW = settings(deadline=None)  # a busy machine is no mistake
 
 # The definition, written down a second time: k8s.io/apimachinery/pkg/api/resource, suffix.go.
 DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -32,6 +34,7 @@ def scale_of(suffix: str) -> Fraction:
     return Fraction(10) ** DECIMAL[suffix]
 
 
+@LAW
 @given(number=numbers, suffix=suffixes)
 @example(number="1", suffix="Ei")
 @example(number="0.1", suffix="")
@@ -45,6 +48,7 @@ def test_quantity_is_its_number_times_its_suffix(number: str, suffix: str) -> No
         assert parse_quantity(number + suffix) == exact
 
 
+@LAW
 @given(number=numbers, exponent=exponents, letter=st.sampled_from("eE"))
 def test_exponent_is_a_power_of_ten(number: str, exponent: int, letter: str) -> None:
     exact = Fraction(number) * Fraction(10) ** exponent
@@ -52,6 +56,7 @@ def test_exponent_is_a_power_of_ten(number: str, exponent: int, letter: str) -> 
     assert parse_quantity(f"{number}{letter}{exponent}") == exact
 
 
+@LAW
 @given(st.text(alphabet=string.printable, max_size=12))
 def test_any_text_is_a_quantity_or_an_error_that_names_it(text: str) -> None:
     error: QuantityError | None = None
@@ -113,6 +118,7 @@ def test_negative_amount_is_refused(value: object) -> None:
         parse_amount(value)
 
 
+@LAW
 @given(cpu=amounts, memory=amounts)
 def test_request_covers_and_room_is_covered_by_less_than_one_unit(
     cpu: Fraction, memory: Fraction
@@ -126,6 +132,7 @@ def test_request_covers_and_room_is_covered_by_less_than_one_unit(
     assert memory / MIB - 1 < room.memory_mib <= memory / MIB
 
 
+@LAW
 @given(parts=st.lists(amounts, min_size=1, max_size=5))
 def test_rounding_once_never_asks_for_more_than_rounding_each(parts: list[Fraction]) -> None:
     together = request_of({"memory": sum(parts, Fraction(0))}).memory_mib

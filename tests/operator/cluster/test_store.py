@@ -116,7 +116,15 @@ def test_kinds_that_no_decision_needs_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{}, {"kind": "Pod"}, {"kind": "Pod", "metadata": {}}, {"metadata": {"name": "a"}}]
+    "wrong",
+    [
+        {},
+        {"kind": "Pod"},
+        {"kind": "Pod", "metadata": {}},
+        {"metadata": {"name": "a"}},
+        {"kind": "Pod", "metadata": {"name": 7}},
+        {"kind": "Pod", "metadata": "a"},
+    ],
 )
 def test_object_without_kind_or_name_is_named_by_its_place(wrong: dict[str, object]) -> None:
     with pytest.raises(SnapshotFileError, match="object 2: has no kind or no name; give each"):

@@ -8,6 +8,9 @@ from typing import Annotated
 from nodemix.operator.api.rules import StatusModel
 from pydantic import Field, PlainSerializer
 
+MESSAGE_LIMIT = 32_768
+"""What the API server takes of a message."""
+
 
 class ConditionType(StrEnum):
     """What nodemix says about its objects."""
@@ -41,11 +44,12 @@ class Condition(StatusModel):
     """One observation, with the reason and what to do about it."""
 
     type: str = Field(max_length=316)
+    """What is spoken of, e.g. Ready."""
     status: ConditionStatus
     """Whether the condition holds."""
     reason: str = Field(max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
     """One CamelCase word for programs."""
-    message: str = Field(default="", max_length=32768)
+    message: str = Field(default="", max_length=MESSAGE_LIMIT)
     """What was found and what to do, for people."""
     last_transition_time: Moment
     """When the status last changed."""
@@ -87,7 +91,7 @@ def set_condition(
         type=kind,
         status=status,
         reason=reason,
-        message=message,
+        message=message[:MESSAGE_LIMIT],
         last_transition_time=since,
         observed_generation=observed_generation,
     )

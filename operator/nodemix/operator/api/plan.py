@@ -24,6 +24,7 @@ class PolicyRef(ApiModel):
     """The policy that asked for the plan."""
 
     name: DnsName
+    """Name of the NodeMixPolicy."""
     generation: Count | None = None
     """Generation of the policy's spec when the plan was made."""
 
@@ -32,6 +33,7 @@ class PlanSource(ApiModel):
     """What the plan was made from."""
 
     snapshot_taken_at: Moment
+    """When the cluster was seen as the plan assumes it."""
     catalog: Sentence
     """Where the prices came from."""
     catalog_as_of: str = Field(default="", max_length=64)
@@ -44,33 +46,49 @@ class PoolSpec(ApiModel):
     """A pool of equal nodes today and in the plan."""
 
     instance_type: Word
+    """Instance type of the nodes."""
     zone: Word
+    """Zone of the nodes."""
     capacity_type: CapacityType
     nodes_now: Count
+    """Nodes of the pool today."""
     nodes_plan: Count
+    """Nodes of the pool in the plan."""
     price_usd_per_hour: Usd | None = None
     """Price of one node; absent where the catalog does not know it."""
     why: Sentence = ""
+    """Why the pool grows, shrinks or stays."""
 
 
 class NodeGroupSpec(ApiModel):
     """Equal nodes of the plan, each holding the same pods."""
 
     instance_type: Word
+    """Instance type of the nodes."""
     zone: Word
+    """Zone of the nodes."""
     capacity_type: CapacityType
     count: int = Field(ge=1)
+    """How many nodes."""
     price_usd_per_hour: Usd | None = None
+    """Price of one node; absent where the catalog does not know it."""
     pods: dict[str, int] = Field(default_factory=dict, max_length=1000)
     """Pods on each node, by ``<namespace>/<Kind>/<name>`` of their workload."""
+    headroom: dict[str, int] = Field(default_factory=dict, max_length=1000)
+    """Places on each node for pods that are forecast, likewise."""
+    kept_nodes: tuple[DnsName, ...] = Field(default=(), max_length=5000)
+    """Names of the nodes of today that stay as they are; empty for nodes to buy."""
 
 
 class UnplaceableSpec(ApiModel):
     """Pods that no allowed offer can hold."""
 
     workload: Workload
+    """``<namespace>/<Kind>/<name>`` of the workload."""
     pods: Count
+    """Its pods that have no place."""
     why: Sentence
+    """What keeps them from every offer, and what to do."""
 
 
 class RiskSpec(ApiModel):
@@ -79,6 +97,7 @@ class RiskSpec(ApiModel):
     shortfall_probability: Probability | None = None
     """Probability that some pod finds no place in the lead time; absent without a forecast."""
     spot_percent: Percent
+    """Share of the plan's vCPUs on spot."""
     worst_pool_percent: Percent
     """Largest share of the plan's vCPUs in one pool of instance type, zone and spot."""
     interruptions_per_day: Probability
@@ -97,19 +116,28 @@ class NodeMixPlanSpec(ApiModel):
     nodes: tuple[NodeGroupSpec, ...] | None = Field(default=None, max_length=MAX_NODE_GROUPS)
     """Which pods the planned nodes hold; absent where the list would be too large."""
     nodes_now: Count
+    """Nodes that hold the policy's pods today."""
     nodes_plan: Count
+    """Nodes of the plan."""
     usd_per_hour_now: Usd
+    """Cost of today's nodes whose price is known."""
     usd_per_hour_plan: Usd
+    """Cost of the plan."""
     usd_per_hour_lower_bound: Usd
     """No plan under the policy can cost less."""
     saving_percent: Percent
+    """What the plan saves of today's cost."""
     gap_percent: Percent
+    """How far the plan can be above the optimum."""
     risk: RiskSpec
     reasons: tuple[Sentence, ...] = Field(default=(), max_length=100)
+    """Why this plan."""
     assumptions: tuple[Sentence, ...] = Field(default=(), max_length=100)
+    """What was taken for granted."""
     notes: tuple[Sentence, ...] = Field(default=(), max_length=1000)
     """What was left out or degraded, and the remedy."""
     unplaceable: tuple[UnplaceableSpec, ...] = Field(default=(), max_length=1000)
+    """Pods that no allowed offer can hold."""
     approved: bool = False
     """True lets an Apply policy carry the plan out."""
 
@@ -133,3 +161,4 @@ class NodeMixPlanStatus(StatusModel):
     """What became of the plan."""
 
     conditions: Conditions = Field(default=(), max_length=16)
+    """What holds and what does not, each with its reason and what to do."""

@@ -152,29 +152,37 @@ class LimitsSpec(ApiModel):
     )
 
     min_nodes: int | None = Field(default=None, ge=0)
+    """Fewest nodes that a plan may have."""
     max_nodes: int | None = Field(default=None, ge=1)
+    """Most nodes that a plan may have."""
 
 
 class OffersSpec(ApiModel):
     """Which offers may be bought; what is empty or absent sets no limit."""
 
     zones: tuple[Word, ...] = Field(default=(), max_length=100)
+    """Zones to buy in, e.g. us-east-1a."""
     categories: tuple[Word, ...] = Field(default=(), max_length=100)
     """Instance categories, e.g. c, m, r, g."""
     families: tuple[Word, ...] = Field(default=(), max_length=500)
     """Instance families, e.g. m7g."""
     architectures: tuple[Architecture, ...] = Field(default=(), max_length=2)
+    """Values of the label kubernetes.io/arch."""
     min_generation: int | None = Field(default=None, ge=1)
+    """Oldest generation to buy, e.g. 6 for m6i and its successors."""
     max_vcpus: int | None = Field(default=None, ge=1)
     """Largest instance without GPUs, in vCPUs."""
     allow_metal: bool = False
+    """True also buys whole machines without a hypervisor."""
 
 
 class QueryLabels(ApiModel):
     """Which labels of a query's result name the workload."""
 
     namespace: Word = "namespace"
+    """Label that holds the namespace."""
     name: Word = "name"
+    """Label that holds the name."""
 
 
 class QuerySpec(ApiModel):
@@ -240,6 +248,7 @@ class CatalogRef(ApiModel):
     """The PriceBook to buy from."""
 
     name: DnsName
+    """Name of the PriceBook."""
 
 
 class NodeMixPolicySpec(ApiModel):
@@ -268,24 +277,32 @@ class NodeMixPolicyStatus(StatusModel):
     """What nodemix found; None means unknown or never decided."""
 
     conditions: Conditions = Field(default=(), max_length=16)
+    """What holds and what does not, each with its reason and what to do."""
     observed_generation: Count | None = None
     """Generation of the spec that this status speaks about."""
     plan_name: DnsName | None = None
     """The NodeMixPlan of the last changed decision."""
     decided_at: Moment | None = None
+    """When the figures below were found."""
     nodes_now: Count | None = None
+    """Nodes that hold the policy's pods today."""
     nodes_plan: Count | None = None
+    """Nodes of the plan."""
     spot_percent: Percent | None = None
     """Share of the plan's vCPUs on spot."""
     usd_per_hour_now: Usd | None = None
+    """Cost of today's nodes whose price is known."""
     usd_per_hour_plan: Usd | None = None
+    """Cost of the plan."""
     usd_per_hour_lower_bound: Usd | None = None
     """No plan under this policy can cost less."""
     saving_percent: Percent | None = None
+    """What the plan saves of today's cost."""
     gap_percent: Percent | None = None
     """How far the plan can be above the optimum."""
     shortfall_probability: Probability | None = None
     """Absent without a forecast."""
     forecast_model: str | None = Field(default=None, max_length=253)
+    """Model that spoke last; absent without a forecast."""
     unplaceable_pods: Count | None = None
     """Pods that no allowed offer can hold."""

@@ -49,7 +49,9 @@ class OfferSpec(ApiModel):
     )
 
     instance_type: Word
+    """Instance type, e.g. m7g.xlarge."""
     zone: Word
+    """Zone, as the label topology.kubernetes.io/zone spells it."""
     capacity_type: CapacityType
     usd_per_hour: float
     """Price of one node; an offer with price 0 is left out and reported in the conditions."""
@@ -63,14 +65,18 @@ class ConfigMapSource(ApiModel):
     """Offers in a ConfigMap, as CSV with the columns of a PriceBook's offers."""
 
     namespace: DnsName
+    """Namespace of the ConfigMap; outside the operator's own, it needs the right to read it."""
     name: DnsName
+    """Name of the ConfigMap."""
     key: Annotated[str, Field(min_length=1, max_length=253)] = "offers.csv"
+    """Key of its data."""
 
 
 class HttpSource(ApiModel):
     """Offers behind a URL, as CSV with the columns of a PriceBook's offers."""
 
     url: HttpUrl
+    """Address of the file, read again every few minutes."""
 
 
 class BundledSource(ApiModel):
@@ -139,11 +145,16 @@ class PriceBookStatus(StatusModel):
     """What was read."""
 
     conditions: Conditions = Field(default=(), max_length=16)
+    """What holds and what does not, each with its reason and what to do."""
     observed_generation: Count | None = None
+    """Generation of the spec that this status speaks about."""
     offers: Count | None = None
     """Offers that can be bought."""
     offers_left_out: Count | None = None
     """Offers that were left out; the conditions say why."""
     source: Sentence | None = None
+    """Where the prices came from."""
     as_of: str | None = Field(default=None, max_length=64)
+    """Date of the prices, as far as the source tells."""
     read_at: Moment | None = None
+    """When they were read."""

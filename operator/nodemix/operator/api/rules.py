@@ -8,12 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
 JsonSchema = dict[str, Any]
 RULES_KEY = "x-kubernetes-validations"
+NAMED_FIELDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +127,18 @@ class StatusModel(ApiModel):
     def to_patch(self) -> dict[str, Any]:
         """A merge patch; null takes away what an earlier decision wrote and this one lacks."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+def complaint(err: ValidationError) -> str:
+    """What is wrong with a spec, field by field, in one line."""
+    found = err.errors(include_url=False)[:NAMED_FIELDS]
+    return "; ".join(f"{_path(error['loc'])}: {_words(error['msg'])}" for error in found)
+
+
+def _path(place: tuple[int | str, ...]) -> str:
+    return ".".join(("spec", *(str(part) for part in place)))
+
+
+def _words(message: str) -> str:
+    """The message without pydantic's own words in front of those of a rule."""
+    return message.removeprefix("Value error, ")

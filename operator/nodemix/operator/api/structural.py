@@ -23,6 +23,8 @@ def structural_schema(model: type[BaseModel]) -> JsonSchema:
 def _rewrite(node: JsonSchema, definitions: JsonSchema) -> JsonSchema:
     schema = _bounds(_const(_without_null(_inlined(node, definitions), definitions)))
     result = {key: value for key, value in schema.items() if key not in _DROPPED}
+    if "description" in result:
+        result["description"] = result["description"].replace("``", "`")
     values = schema.get("additionalProperties")
     if isinstance(values, dict):
         result["additionalProperties"] = _rewrite(values, definitions)

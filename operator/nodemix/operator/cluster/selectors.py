@@ -12,7 +12,7 @@ def label_selector(selector: Json | None) -> Selector | None:
     """A label selector; None where the API's absent selector matches nothing."""
     if selector is None:
         return None
-    exact = (Requirement(k, "In", (v,)) for k, v in (selector.get("matchLabels") or {}).items())
+    exact = exact_selector(selector.get("matchLabels")).requirements
     return _selector((*exact, *_expressions(selector.get("matchExpressions"))))
 
 

@@ -6,7 +6,8 @@ import aiohttp
 from nodemix.operator.cluster.connection import Connection
 
 CALL_TIMEOUT_S = 10.0
-"""Of a call that names no other; shorter than the lease lasts: a call that hangs must not outlive the right to make it."""
+"""Of a call that names no other; shorter than the lease lasts: a call that hangs must not outlive
+the right to make it."""
 
 USER_AGENT = "nodemix"
 """How the API server's audit log knows us, whatever account is used."""

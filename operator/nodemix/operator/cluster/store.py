@@ -1,6 +1,7 @@
 """The records of a cluster as last seen."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 from nodemix.operator.cluster.assembly import assemble
@@ -18,7 +19,7 @@ from nodemix.optimizer.snapshot import Note, Snapshot
 
 Json = dict[str, Any]
 Records = dict[RecordKey, Record]
-_WRONG_SHAPE: Final = (KeyError, TypeError, AttributeError, ValueError)
+_WRONG_SHAPE: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError)
 
 
 class SnapshotStore:
@@ -69,13 +70,18 @@ class SnapshotStore:
         """The record of an object, sharing its template with equal ones; None if there is none."""
         at = (kind, key_of(obj))
         try:
-            record = record_of(kind, obj)
+            record = self._shared(record_of(kind, obj))
         except _WRONG_SHAPE as err:
             self._unreadable[at] = _unreadable(kind, at[1], err)
             return None
         self._unreadable.pop(at, None)
+        return record
+
+    def _shared(self, record: Record | None) -> Record | None:
+        """The record with a template that equal ones use already; what has no hash is no record."""
         if isinstance(record, PodRecord):
             return record.sharing(self._shapes.setdefault(record.shape, record.shape))
+        hash(record)
         return record
 
     def count(self, kind: str) -> int:
@@ -111,12 +117,13 @@ def snapshot_of(objects: Iterable[Json], now_s: float) -> Snapshot:
 
 
 def _kind_of(number: int, obj: Json) -> str:
-    try:
-        key_of(obj)
-        return str(obj["kind"])
-    except _WRONG_SHAPE as err:
-        remedy = "give each object kind and metadata.name, as kubectl prints them"
-        raise SnapshotFileError(f"object {number}", "has no kind or no name", remedy) from err
+    names: tuple[object, ...] = (None,)
+    with suppress(*_WRONG_SHAPE):
+        names = (obj["kind"], *key_of(obj))
+    if not all(isinstance(name, str) for name in names):
+        remedy = "give each object kind and metadata.name as text, as kubectl prints them"
+        raise SnapshotFileError(f"object {number}", "has no kind or no name", remedy)
+    return str(obj["kind"])
 
 
 def _in_its_namespace(kind: str, obj: Json) -> Json:

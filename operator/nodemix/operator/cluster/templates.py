@@ -54,7 +54,7 @@ def pod_shape(metadata: Json, spec: Json, namespace: str) -> PodShape:
     A pod with an unreadable quantity keeps what could be read and is marked unsupported, so that
     it stays where it is and is never lost.
     """
-    labels = metadata.get("labels") or {}
+    labels = {str(k): str(v) for k, v in (metadata.get("labels") or {}).items()}
     reader = RequestReader()
     requests = reader.effective_requests(spec)
     rules = placement_rules(spec, labels, namespace)
