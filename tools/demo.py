@@ -21,6 +21,7 @@ from rich.text import Text
 from tools.binaries import finished_folder
 from tools.local_cluster import LocalCluster
 from tools.local_prometheus import LocalPrometheus
+from tools.real_demand import find_trace, traced_history
 
 HOW_TO_GO_LIVE = (
     "Live: not shown, no control plane is built. `make controlplane` builds one (once, about 10 "
@@ -43,27 +44,36 @@ def main(out: Path = Path("out")) -> None:
 def go_live(out: Path, console: Console, environ: Mapping[str, str]) -> None:
     """Show the live part on a control plane of our own, else on a kind cluster, else say how."""
     if finished_folder("controlplane", environ) is not None:
-        _run_on_local_cluster(out, console)
+        _run_on_local_cluster(out, console, find_trace(environ))
     elif kind_kubeconfig(environ) is not None:
         run_demo(DemoSettings(out), console, with_offline=False)
     else:
         console.print(Text(f"\n{HOW_TO_GO_LIVE}", style="dim"))
 
 
-def _run_on_local_cluster(out: Path, console: Console) -> None:
+def _run_on_local_cluster(out: Path, console: Console, trace: Path | None) -> None:
+    whose = "a real GPU cluster's trace" if trace else "the demo's patterns"
     with ExitStack() as servers:
-        with console.status("starting a control plane and a Prometheus with two weeks of demand"):
+        with console.status(f"starting a control plane and a Prometheus with {whose} ..."):
             cluster = servers.enter_context(LocalCluster())
-            prometheus_url = _start_prometheus(servers)
+            prometheus_url = _start_prometheus(servers, trace)
+        if prometheus_url:
+            text = f"\nTwo weeks of demand from {whose} are in Prometheus at {prometheus_url}"
+            console.print(Text(text))
         live = DemoSettings(out, cluster.kubeconfig, prometheus_url)
         run_demo(live, console, with_offline=False)
 
 
-def _start_prometheus(servers: ExitStack) -> str:
-    """URL of a Prometheus with the demo's history; empty where none is built."""
+def _start_prometheus(servers: ExitStack, trace: Path | None) -> str:
+    """URL of a Prometheus with two weeks of demand; empty where none is built."""
     if finished_folder("prometheus") is None:
         return ""
-    history = demo_history(time.time(), np.random.default_rng(0))
+    now_s = time.time()
+    history = (
+        traced_history(trace, now_s)
+        if trace is not None
+        else demo_history(now_s, np.random.default_rng(0))
+    )
     folder = servers.enter_context(tempfile.TemporaryDirectory(prefix="nodemix-demo-"))
     backfill = Path(folder) / "history.om"
     backfill.write_text("\n".join(open_metrics(history)) + "\n", encoding="utf-8")

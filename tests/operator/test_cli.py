@@ -8,9 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from click.testing import Result
 from nodemix.cli import app
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.operator.small_files import (
     CHEAP,

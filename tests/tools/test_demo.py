@@ -48,7 +48,7 @@ def test_a_real_prometheus_knows_todays_pods(
     backfill.write_text("\n".join(open_metrics(history)) + "\n")
 
     with local_prometheus(backfill=backfill) as prometheus:
-        found = prometheus.query("sum(kube_deployment_status_replicas)", NOW_S)
+        found = prometheus.query("sum(kube_deployment_status_replicas)", history.end_s)
 
     deployments = ["/Deployment/" in series for series in history.series]
     assert float(found[0]["value"][1]) == history.values[deployments, 0, -1].sum()

@@ -59,10 +59,10 @@ def test_planned_capacity_is_the_documents() -> None:
     assert [panel.planned for panel in panels()] == [12, 12, None]
 
 
-def test_at_most_three_days_of_history_are_shown() -> None:
+def test_at_most_two_days_of_history_are_shown() -> None:
     long = demand_panels(a_history(2000), a_forecast(), to_document(a_recommendation()))
 
-    assert long[0].past_h.min() == pytest.approx(-72.0)
+    assert long[0].past_h.min() == pytest.approx(-48.0)
 
 
 def test_time_is_relative_to_the_first_forecast_step() -> None:
@@ -115,7 +115,7 @@ def test_a_gap_in_the_history_is_not_drawn_as_zero() -> None:
 def test_a_report_shows_costs_and_demand() -> None:
     pictures = plan_pictures(to_document(a_recommendation()), a_history(), a_forecast())
 
-    assert [picture.caption.split()[0] for picture in pictures] == ["Cost", "Demand:"]
+    assert [picture.caption.split()[0] for picture in pictures] == ["Cost", "Demand"]
 
 
 def test_without_a_forecast_a_report_shows_the_costs_alone() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BAND_LEVELS = (0.05, 0.5, 0.95)
-HISTORY_SHOWN_S = 3 * 24 * 3600.0
+HISTORY_SHOWN_S = 2 * 24 * 3600.0
 PLAN_LINE_SHARE = 0.03
 SECONDS_PER_HOUR = 3600.0
 
@@ -78,7 +78,10 @@ def plan_pictures(
         covered_s: the time the plan is for, which is the policy's lead time.
     """
     pictures = [
-        Picture("Cost now, of the plan, and the proven lower bound", cost_picture(document))
+        Picture(
+            "Cost of today's nodes, of the plan, and what no plan can go below (proved)",
+            cost_picture(document),
+        )
     ]
     if history is not None and forecast is not None:
         covered_h = covered_s / SECONDS_PER_HOUR
@@ -87,7 +90,10 @@ def plan_pictures(
             for panel in demand_panels(history, forecast, document)
         ]
         if panels:
-            caption = "Demand: observed, forecast band and what the plan has room for"
+            caption = (
+                "Demand as it was, as it is forecast (the band holds 90 % of what may come), and "
+                "what the plan has room for until nodes bought next are ready"
+            )
             pictures.append(Picture(caption, demand_picture(panels)))
     return tuple(pictures)
 

@@ -123,6 +123,8 @@ def _node_groups(nodes: tuple[PlannedNodes, ...]) -> tuple[NodeGroupSpec, ...] |
             count=group.count,
             price_usd_per_hour=group.price_usd_per_hour,
             pods={str(workload): pods for workload, pods in group.pods},
+            headroom={str(workload): pods for workload, pods in group.headroom},
+            kept_nodes=group.kept_nodes,
         )
         for group in nodes
     )

@@ -49,9 +49,11 @@ def pool_table(pools: Iterable[PoolEntry], *, is_wide: bool) -> Table:
     if is_wide:
         table.add_column("why", overflow="fold")
     for row in _pool_rows(pools):
-        pool, numbers, why = Text(row.name), row.numbers(), Text(row.why, style="dim")
-        cells = (pool, *numbers, why) if is_wide else (pool.append("\n").append(why), *numbers)
-        table.add_row(*cells)
+        pool, why = Text(row.name), Text(row.why, style="dim")
+        if is_wide:
+            table.add_row(pool, *row.numbers(), why)
+        else:
+            table.add_row(pool.append("\n").append(why), *row.numbers())
     return table
 
 
