@@ -43,6 +43,7 @@ def check_plan(
     objects: Sequence[Json],
     market: Market,
     namespaces: Collection[str] = (),
+    usd: float = USD,
 ) -> list[str]:
     """Complaints about a plan; none if it is right.
 
@@ -53,8 +54,9 @@ def check_plan(
         document: JSON of the plan.
         objects: of the cluster the plan was made for, as the API server lists them.
         namespaces: only their pods are planned for; all if empty.
+        usd: difference of two amounts that rounding explains.
     """
-    plan = _Plan(document, read_cluster(objects, namespaces), market)
+    plan = _Plan(document, read_cluster(objects, namespaces), market, usd)
     return [complaint for rule in RULES for complaint in rule(plan)]
 
 
@@ -85,6 +87,7 @@ class _Plan:
     document: Mapping[str, Any]
     cluster: Cluster
     market: Market
+    usd: float
 
     @cached_property
     def kinds(self) -> dict[str, list[PodFacts]]:
@@ -316,25 +319,25 @@ def _money_is_right(plan: _Plan) -> Iterator[str]:
     document, prices = plan.document, plan.market.usd_per_hour
     for entry in plan.entries:
         price, shown = prices.get(_pool(entry)), entry["price_usd_per_hour"]
-        if (price is None) != (shown is None) or abs((price or 0.0) - (shown or 0.0)) > USD:
+        if (price is None) != (shown is None) or abs((price or 0.0) - (shown or 0.0)) > plan.usd:
             yield f"{'/'.join(_pool(entry))}: costs {price} USD/h, shown as {shown}"
     cost = sum(e["count"] * prices.get(_pool(e), 0.0) for e in plan.entries)
     now = sum(prices.get(node.pool, 0.0) for node in plan.cluster.nodes.values())
     for name, true in (("plan", cost), ("current", now)):
         shown = document[f"{name}_usd_per_hour"]
-        if abs(shown - true) > USD:
+        if abs(shown - true) > plan.usd:
             yield f"{name}_usd_per_hour is {shown}, the nodes cost {true:.6f}"
     saving = document["current_usd_per_hour"] - document["plan_usd_per_hour"]
-    if abs(document["saving_usd_per_hour"] - saving) > USD:
+    if abs(document["saving_usd_per_hour"] - saving) > plan.usd:
         yield f"saving_usd_per_hour is {document['saving_usd_per_hour']}, not {saving:.6f}"
 
 
 def _bound_and_gap_agree(plan: _Plan) -> Iterator[str]:
     cost, bound = (plan.document[f"{n}_usd_per_hour"] for n in ("plan", "lower_bound"))
-    if not math.isfinite(bound) or not 0 <= bound <= cost + USD:
+    if not math.isfinite(bound) or not 0 <= bound <= cost + plan.usd:
         yield f"lower_bound_usd_per_hour is {bound}, not between 0 and {cost}"
     gap = (cost - bound) / cost if cost > 0 else 0.0
-    if abs(plan.document["gap"] - gap) > USD + USD / max(cost, USD):
+    if abs(plan.document["gap"] - gap) > plan.usd + plan.usd / max(cost, plan.usd):
         yield f"gap is {plan.document['gap']}, not {gap:.6f}"
 
 

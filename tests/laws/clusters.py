@@ -146,7 +146,7 @@ def nodes(draw: st.DrawFn, name: str) -> Json:
         allocatable={**room, **({"nvidia.com/gpu": "1"} if is_gpu else {})},
         taints=[taint] if is_gpu else [],
         is_ready=state != "not ready",
-        **({"unschedulable": True} if state == "cordoned" else {}),
+        unschedulable=state == "cordoned",
     )
 
 

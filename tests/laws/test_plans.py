@@ -23,8 +23,8 @@ from tests.plan_checker import Market, check_plan
 
 Objects = list[dict[str, Any]]
 
-# A search of a fifth of a second finds a plan of thirty pods; the law is about its soundness.
-SEARCH_S = 0.2
+# A search of a tenth of a second finds a plan of thirty pods; the law is about its soundness.
+SEARCH_S = 0.1
 EXAMPLES = 40
 
 sound = settings(
