@@ -1,6 +1,7 @@
 """A part of the shared cluster that belongs to one test: nodes, workloads, prices, policies."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from tests.waiting import wait_for
 from tools.local_cluster import LocalCluster, make_node
 
 LABEL = "scene"
-DECISION_S = 60.0
+DECISION_S = 120.0
 
 Json = dict[str, Any]
 
@@ -78,8 +79,12 @@ class Scene:
         return condition(found, kind)
 
     def await_object(self, plural: str, name: str, accept: Callable[[Json], bool]) -> Json:
-        """The object once it is accepted, or as it was last."""
-        return wait_for(lambda: self.cluster.get(plural, name), accept, DECISION_S)
+        """The object once it is accepted, or as it was last; nobody waits out a crash."""
+        return wait_for(
+            lambda: self.cluster.get(plural, name),
+            lambda seen: accept(seen) or condition(seen, "Ready").get("reason") == "Crashed",
+            DECISION_S,
+        )
 
     def await_plan(self, name: str = "", than: str = "") -> Json:
         """The plan that the policy's status names, once it is another than ``than``."""
@@ -136,6 +141,18 @@ class Scene:
                 "template": {"metadata": {"labels": labels}, "spec": pod},
             },
         }
+
+
+@contextmanager
+def staged(cluster: LocalCluster, namespace: str) -> Iterator[Scene]:
+    """A scene of several tests, in a namespace of its own."""
+    cluster.kubectl("create", "namespace", namespace)
+    scene = Scene(cluster, namespace)
+    try:
+        yield scene
+    finally:
+        scene.clear()
+        cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 def condition(obj: Json, kind: str) -> Json:

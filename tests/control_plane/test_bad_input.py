@@ -3,6 +3,7 @@
 import pytest
 
 from tests.control_plane.scene import Scene, condition
+from tools.local_cluster import KubectlError
 from tools.processes import free_ports
 
 pytestmark = pytest.mark.usefixtures("running_operator")
@@ -150,6 +151,12 @@ def test_of_two_policies_over_the_same_pods_the_older_goes_on(small: Scene) -> N
     assert f"e.g. {small.namespace}/web-" in said["message"]
     assert "narrow one of the two selectors" in said["message"]
     assert condition(small.cluster.get("nmp", older), "Ready")["status"] == "True"
+
+
+def test_quantity_that_cannot_be_parsed_is_refused_by_the_api_server_itself(small: Scene) -> None:
+    """So what reaches the operator from a live cluster can be read; files are another matter."""
+    with pytest.raises(KubectlError, match="quantities must match the regular expression"):
+        small.deploy("odd", 1, cpu="lots", memory="1Gi")
 
 
 def test_policy_in_trouble_does_not_hold_up_another(small: Scene) -> None:

@@ -112,7 +112,9 @@ def as_operator(cluster: LocalCluster, *arguments: str) -> str:
     return cluster.kubectl("--kubeconfig", str(cluster.operator_kubeconfig), *arguments)
 
 
-@pytest.mark.parametrize("request_", [("get", "nodes"), ("delete", "node", "any"), ("get", "pods")])
+@pytest.mark.parametrize(
+    "request_", [("get", "configmaps"), ("delete", "node", "any"), ("get", "services")]
+)
 def test_operator_is_refused_what_nobody_granted(
     local_cluster: LocalCluster, request_: tuple[str, ...]
 ) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.control_plane.checked import complaints
 from tests.control_plane.operator_process import OperatorProcess
 from tests.control_plane.scene import Scene, condition
+from tests.plan_checker import Market
 from tests.waiting import wait_for
 from tools.local_cluster import LocalCluster
 
@@ -41,6 +43,7 @@ def test_policy_ends_in_a_plan_with_its_numbers_and_reasons(wasteful: Scene) -> 
         f"{wasteful.namespace}/Deployment/web": 8,
         f"{wasteful.namespace}/Deployment/jobs": 4,
     }
+    assert complaints(wasteful, plan, Market.bundled()) == []
     assert spec["reasons"]
     assert plan["metadata"]["ownerReferences"][0]["uid"] == policy["metadata"]["uid"]
 

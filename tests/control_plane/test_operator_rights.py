@@ -1,6 +1,5 @@
 """What the operator did to the API server, by the API server's own audit log."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ import pytest
 import yaml
 from nodemix.operator.cluster.session import USER_AGENT
 
-from tests.control_plane.operator_process import OperatorProcess
-from tests.control_plane.scene import Scene
+from tests.control_plane.operator_process import NAMESPACE, OperatorProcess
+from tests.control_plane.scene import Scene, staged
 from tests.waiting import wait_for
 from tools.local_cluster import OPERATOR_USER, LocalCluster
 
@@ -37,21 +36,19 @@ class Call:
 
 
 @pytest.fixture(scope="module")
-def calls(
-    installed: LocalCluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[Call]]:
+def calls(installed: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
     """Everything that one operator asked for in its life, from start to shutdown."""
-    namespace = "rights"
-    installed.kubectl("create", "namespace", namespace)
-    scene = Scene(installed, namespace)
     folder = tmp_path_factory.mktemp("operator")
+    lease = ("lease", "nodemix-operator", "-n", NAMESPACE)
+    installed.kubectl("delete", *lease, "--ignore-not-found")  # of an operator before this one
     earlier = len(installed.audit_events())
-    with OperatorProcess(installed.operator_kubeconfig, folder, plans_kept="1") as operator:
+    with (
+        staged(installed, "rights") as scene,
+        OperatorProcess(installed.operator_kubeconfig, folder, plans_kept="1") as operator,
+    ):
         live_a_life(scene)
         assert operator.terminate() == 0
-    yield [to_call(event) for event in installed.audit_events()[earlier:] if is_ours(event)]
-    scene.clear()
-    installed.kubectl("delete", "namespace", namespace, "--wait=false")
+    return [to_call(event) for event in installed.audit_events()[earlier:] if is_ours(event)]
 
 
 def live_a_life(scene: Scene) -> None:
@@ -59,7 +56,7 @@ def live_a_life(scene: Scene) -> None:
     scene.nodes(3, "m5.2xlarge", {"cpu": "7910m", "memory": "30Gi"})
     scene.deploy("web", 4, cpu="500m", memory="1Gi")
     scene.config_map("prices-of-rights", **{"offers.csv": OFFERS})
-    source = {"namespace": "nodemix-system", "name": "prices-of-rights"}
+    source = {"namespace": NAMESPACE, "name": "prices-of-rights"}
     scene.price_book("rights", source={"configMap": source})
     scene.policy(catalogRef={"name": "rights"})
     first = scene.await_plan()["metadata"]["name"]

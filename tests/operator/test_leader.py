@@ -1,9 +1,14 @@
+import asyncio
+import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from nodemix.operator.errors import ConnectionFailedError
 from nodemix.operator.leader import DURATION_S, Leadership
+
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -14,12 +19,16 @@ class LeaseStore:
 
     lease: dict[str, Any] | None = None
     version: int = 0
+    has_namespace: bool = True
+    is_down: bool = False
 
     async def get(self, path: str) -> dict[str, Any] | None:
-        return self.lease
+        if self.is_down:
+            raise ConnectionFailedError("server", "is down", "wait")
+        return copy.deepcopy(self.lease)
 
     async def create(self, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
-        return None if self.lease else self._store(body)
+        return None if self.lease or not self.has_namespace else self._store(body)
 
     async def replace(self, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
         if body["metadata"]["resourceVersion"] != str(self.version):
@@ -113,3 +122,56 @@ async def test_a_handover_is_counted() -> None:
     assert world.store.lease is not None
     assert world.store.lease["spec"]["leaseTransitions"] == 2
     assert world.store.lease["spec"]["holderIdentity"] == "b"
+
+
+async def test_released_lease_is_taken_at_once() -> None:
+    world = World()
+    a, b = world.candidate("a"), world.candidate("b")
+    await a.try_once()
+    await b.try_once()
+
+    await a.release()
+
+    assert not a.is_leader
+    assert await b.try_once()
+
+
+async def test_release_leaves_the_lease_of_another_alone() -> None:
+    world = World()
+    a, b = world.candidate("a"), world.candidate("b")
+    await a.try_once()
+
+    await b.release()
+
+    assert a.is_leader
+    assert world.store.lease is not None
+    assert world.store.lease["spec"]["holderIdentity"] == "a"
+
+
+async def test_lease_that_cannot_be_made_is_a_problem_and_a_standby_is_none() -> None:
+    world = World()
+    a, b = world.candidate("a"), world.candidate("b")
+    world.store.has_namespace = False
+    await a.try_once()
+    assert "does namespace nodemix-system exist?" in a.problem
+
+    world.store.has_namespace = True
+    await a.try_once()
+    await b.try_once()
+
+    assert (a.problem, b.problem) == ("", "")
+
+
+async def test_server_that_is_down_is_a_problem_until_it_is_back() -> None:
+    world = World()
+    a = world.candidate("a")
+    world.store.is_down = True
+    task = asyncio.create_task(a.hold())
+    await until(lambda: a.problem)
+    task.cancel()
+    assert "server: is down; wait" in a.problem
+
+    world.store.is_down = False
+    await a.try_once()
+
+    assert a.problem == ""

@@ -66,8 +66,7 @@ class Bookkeeper:
         status = await self._read(name, former)
         if status == former:
             return
-        written = status.model_dump(mode="json", by_alias=True)
-        if await self.writer.patch_status(PRICE_BOOKS, name, written):
+        if await self.writer.patch_status(PRICE_BOOKS, name, status.to_patch()):
             self._written[name] = status
         else:
             self._written.pop(name, None)

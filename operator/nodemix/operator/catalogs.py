@@ -7,6 +7,7 @@ from typing import Any
 from nodemix.operator.api.conditions import Conditions, parse_conditions
 from nodemix.operator.api.policy import NodeMixPolicySpec
 from nodemix.operator.api.pricebook import PriceBookSpec
+from nodemix.operator.api.rules import complaint
 from nodemix.operator.errors import PriceSourceError
 from nodemix.operator.prices.books import PriceBooks, PriceReading
 from nodemix.optimizer.catalog.bundled import bundled_catalog
@@ -81,5 +82,5 @@ class Catalogs:
         try:
             spec = PriceBookSpec.model_validate(body.get("spec") or {})
         except ValidationError as err:
-            raise PriceSourceError(f"PriceBook/{name}", str(err), "correct its spec") from err
+            raise PriceSourceError(f"PriceBook/{name}", complaint(err), "correct it") from err
         return await self.books.read(name, spec)

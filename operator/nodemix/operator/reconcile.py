@@ -18,6 +18,7 @@ from nodemix.operator.api.conditions import (
     set_condition,
 )
 from nodemix.operator.api.policy import Mode, NodeMixPolicySpec
+from nodemix.operator.api.rules import complaint
 from nodemix.operator.api.translate import to_policy
 from nodemix.operator.errors import (
     EmptySelectionError,
@@ -329,11 +330,7 @@ def _failure(error: OperatorError | OptimizerError | ForecastError) -> list[Find
 
 def unreadable(policy: str, err: ValidationError) -> Tick:
     """The tick of a policy whose spec breaks a rule that the API server does not know."""
-    wrong = "; ".join(
-        f"spec.{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
-        for error in err.errors()[:NAMED_AT_MOST]
-    )
-    message = f"NodeMixPolicy/{policy}: {wrong}; correct the spec. The last good plan stays"
+    message = f"NodeMixPolicy/{policy}: {complaint(err)}; correct it. The last good plan stays"
     return Tick((Finding(ConditionType.READY, FALSE, "UnreadableSpec", message),))
 
 

@@ -1,6 +1,6 @@
 """The input of a decision from the real world: the watched cluster, price books, Prometheus."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from nodemix.operator.api.policy import NodeMixPolicySpec
@@ -22,6 +22,11 @@ from nodemix.operator.worker import DecisionOutcome, DecisionRequest, DecisionWo
 from nodemix.optimizer.snapshot import Pod, Snapshot
 
 
+def open_prometheus(url: str) -> Prometheus:
+    """A client with the usual patience."""
+    return Prometheus(PrometheusSettings(url))
+
+
 @dataclass(frozen=True, slots=True)
 class LiveSources:
     """What :func:`nodemix.operator.reconcile.reconcile` asks, answered by the running operator.
@@ -29,6 +34,7 @@ class LiveSources:
     Args:
         usage: asked where there is no Prometheus, or it knows nothing.
         prometheus_url: for policies that name none; empty means there is none.
+        open_prometheus: makes the client of a server.
     """
 
     view: ClusterView
@@ -36,6 +42,7 @@ class LiveSources:
     worker: DecisionWorker
     usage: ObservationReader
     prometheus_url: str = ""
+    open_prometheus: Callable[[str], Prometheus] = open_prometheus
     _clients: dict[str, Prometheus] = field(default_factory=dict)
 
     def snapshot(self) -> Snapshot:
@@ -73,7 +80,7 @@ class LiveSources:
     def _client(self, url: str) -> Prometheus:
         """One client for each server, so that connections are kept between ticks."""
         if url not in self._clients:
-            self._clients[url] = Prometheus(PrometheusSettings(url))
+            self._clients[url] = self.open_prometheus(url)
         return self._clients[url]
 
     async def aclose(self) -> None:

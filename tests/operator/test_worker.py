@@ -1,0 +1,152 @@
+import os
+import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from nodemix.forecasting.types import DemandHistory, Horizon
+from nodemix.operator.errors import DecisionFailedError
+from nodemix.operator.worker import (
+    DecisionRequest,
+    DecisionWorker,
+    decide_in_worker,
+    worker_process,
+)
+from nodemix.optimizer.errors import EmptyCatalogError, InfeasiblePlanError
+
+from tests.builders import make_catalog, make_offer, make_pods, make_policy, make_snapshot
+
+NOW_S = 1_800_000_000.0
+WEB = "default/Deployment/web"
+
+
+def make_request(**fields: Any) -> DecisionRequest:
+    defaults: dict[str, Any] = {
+        "snapshot": make_snapshot(make_pods(6, cpu_milli=500)),
+        "policy": make_policy(search_s=0.2),
+        "catalog": make_catalog(make_offer()),
+        "history": None,
+        "horizon": Horizon(steps=4, draws=20),
+        "now_s": NOW_S,
+    }
+    return DecisionRequest(**{**defaults, **fields})
+
+
+def make_history(end_s: float, steps: int = 96) -> DemandHistory:
+    values = np.full((1, 1, steps), 6.0)
+    return DemandHistory((WEB,), ("pods",), end_s - 900.0 * (steps - 1), 900.0, values)
+
+
+def test_without_a_history_it_plans_for_the_requests() -> None:
+    outcome = decide_in_worker(make_request())
+
+    assert outcome.forecast is None
+    assert outcome.forecast_failure == ""
+    assert outcome.recommendation.nodes
+    assert outcome.recommendation.forecast_model == ""
+
+
+def test_same_request_gives_the_same_plan() -> None:
+    first, second = (decide_in_worker(make_request()).recommendation for _ in range(2))
+
+    assert first.nodes == second.nodes
+
+
+def test_history_that_is_too_old_costs_the_forecast_and_says_why() -> None:
+    old = make_history(end_s=NOW_S - 30 * 86_400.0)
+
+    outcome = decide_in_worker(make_request(history=old))
+
+    assert outcome.forecast is None
+    assert outcome.forecast_failure
+    assert outcome.recommendation.nodes
+
+
+class Stuck(Executor):
+    """Never answers."""
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        return Future()
+
+
+@dataclass
+class Starts:
+    """Counts the executors that a worker asked for."""
+
+    executors: list[Executor] = field(default_factory=list)
+
+    def stuck(self) -> Executor:
+        self.executors.append(Stuck())
+        return self.executors[-1]
+
+    def threads(self) -> Executor:
+        self.executors.append(ThreadPoolExecutor(1))
+        return self.executors[-1]
+
+
+@pytest.mark.anyio
+async def test_decision_that_takes_too_long_is_given_up_and_the_next_starts_afresh() -> None:
+    starts = Starts()
+    worker = DecisionWorker(timeout_s=0.02, start=starts.stuck)
+    for _ in range(2):
+        with pytest.raises(DecisionFailedError, match=r"no decision within .*searchSeconds"):
+            await worker.decide(make_request())
+
+    assert len(starts.executors) == 2
+    assert "no decision within" in worker.problem
+
+
+@pytest.mark.anyio
+async def test_answer_ends_the_problem() -> None:
+    starts = Starts()
+    worker = DecisionWorker(start=starts.threads, problem="its process died")
+    await worker.decide(make_request())
+    await worker.decide(make_request())
+    worker.stop()
+
+    assert worker.problem == ""
+    assert len(starts.executors) == 1
+
+
+@pytest.mark.anyio
+async def test_error_of_the_decision_itself_is_passed_on() -> None:
+    worker = DecisionWorker(start=Starts().threads)
+    with pytest.raises((EmptyCatalogError, InfeasiblePlanError)):
+        await worker.decide(make_request(catalog=make_catalog_without_offers()))
+    worker.stop()
+
+    assert worker.problem == ""  # the worker is well
+
+
+def make_catalog_without_offers() -> Any:
+    return type(make_catalog())((), source="test")
+
+
+@pytest.mark.anyio
+async def test_process_that_dies_is_replaced() -> None:
+    worker = DecisionWorker(start=worker_process)
+    with pytest.raises(DecisionFailedError, match=r"its process died; .*memory limit"):
+        await worker._run(os._exit, 3)
+    assert "its process died" in worker.problem
+
+    pid = await worker._run(os.getpid)
+    worker.stop()
+
+    assert pid != os.getpid()
+    assert is_gone(pid)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended; it may still be a zombie that nobody waited for."""
+    deadline_s = time.monotonic() + 5.0
+    while time.monotonic() < deadline_s:
+        try:
+            with open(f"/proc/{pid}/stat") as status:  # noqa: PTH123 - procfs
+                if status.read().rsplit(")", 1)[1].split()[0] == "Z":
+                    return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.01)
+    return False
