@@ -15,7 +15,8 @@ from nodemix.operator.prices.books import PriceReading
 from nodemix.operator.reconcile import PolicyObject, Tick, reconcile, to_conditions
 from nodemix.operator.worker import DecisionOutcome
 from nodemix.optimizer.errors import EmptyCatalogError, InfeasiblePlanError
-from nodemix.optimizer.snapshot import Note
+from nodemix.optimizer.plan import PoolChange
+from nodemix.optimizer.snapshot import CapacityType, Note
 
 from tests.builders import make_catalog, make_pods, make_snapshot
 from tests.fakes.sources import (
@@ -236,3 +237,15 @@ async def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
     assert ready[0].last_transition_time == ready[1].last_transition_time
     assert ready[2].last_transition_time > ready[1].last_transition_time
     assert ready[2].status is ConditionStatus.FALSE
+
+
+async def test_nodes_without_a_price_are_named_where_costs_are_read() -> None:
+    unknown = PoolChange("rack", "dc-1", CapacityType.ON_DEMAND, 3, 3, None, "no price")
+    outcome = DecisionOutcome(make_recommendation(pools=(unknown,)))
+
+    result = await tick(FakeSources(outcome=outcome))
+
+    status, reason, message = said(result, FEASIBLE)
+    assert (status, reason) == ("True", "PricesDegraded")
+    assert "3 of today's nodes have no known price" in message
+    assert "add rack/dc-1/on-demand to the PriceBook" in message

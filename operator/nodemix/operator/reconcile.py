@@ -306,11 +306,23 @@ def _plan_findings(
             for u in recommendation.unplaceable[:NAMED_AT_MOST]
         )
         return [Finding(feasible, FALSE, "UnplaceablePods", text), ready_now]
-    if degraded_prices:
-        text = "every pod has a place, but prices are degraded: " + _listed(degraded_prices)
+    degraded = (*_unpriced_nodes(recommendation), *degraded_prices)
+    if degraded:
+        text = "every pod has a place, but prices are degraded: " + _listed(degraded)
         return [Finding(feasible, TRUE, "PricesDegraded", text), ready_now]
     text = "every pod has a place in the plan"
     return [Finding(feasible, TRUE, "AllPodsPlaced", text), ready_now]
+
+
+def _unpriced_nodes(recommendation: Recommendation) -> tuple[Note, ...]:
+    """Nodes of today that no figure counts."""
+    unknown = [p for p in recommendation.pools if p.price_usd_per_hour is None and p.nodes_now]
+    if not unknown:
+        return ()
+    nodes = sum(pool.nodes_now for pool in unknown)
+    named = [f"{p.instance_type}/{p.zone}/{p.capacity_type}" for p in unknown[:NAMED_AT_MOST]]
+    fact = f"{nodes} of today's nodes have no known price and are not counted in any cost"
+    return (Note("prices", fact, f"add {', '.join(named)} to the PriceBook", "warning"),)
 
 
 def _failure(error: OperatorError | OptimizerError | ForecastError) -> list[Finding]:

@@ -159,7 +159,9 @@ def _headline(recommendation: Recommendation) -> str:
     bound = recommendation.lower_bound_usd_per_hour
     proof = f"no plan can cost less than {bound:.4f} $/h (gap {recommendation.gap:.1%})"
     if not recommendation.is_change:
-        return f"today's nodes stay at {plan:.4f} $/h; {proof}"
+        known = all(p.price_usd_per_hour is not None for p in recommendation.pools if p.nodes_now)
+        nodes = "today's nodes" if known else "today's nodes (those of known price)"
+        return f"{nodes} stay at {plan:.4f} $/h; {proof}"
     saving = recommendation.saving_usd_per_hour
     verb = "saves" if saving >= 0 else "costs"
     return f"{plan:.4f} $/h {verb} {abs(saving):.4f} $/h against today's nodes; {proof}"
