@@ -16,6 +16,7 @@ from nodemix.forecasting.baselines.seasonal_naive import SeasonalNaive
 from nodemix.forecasting.clean import CleanHistory, clean
 from nodemix.forecasting.combine import joined, mixed
 from nodemix.forecasting.errors import ForecastError, ModelFailedError
+from nodemix.forecasting.guard import checked
 from nodemix.forecasting.residuals import IndexArray
 from nodemix.forecasting.season import steps_per_day
 from nodemix.forecasting.types import (
@@ -59,7 +60,7 @@ class ForecastSettings:
     margin: float = 0.03
     series_margin: float = 0.25
     stale_after_s: float | None = None
-    min_days: float = 0.5
+    min_days: float = 1.0
     budget_s: float = 15.0
     train_s: float = 10.0
     clock: Clock = time.monotonic
@@ -105,12 +106,12 @@ def forecast_demand(
     """
     ready = clean(history, now_s, settings.stale_after_s)
     enough = _enough_steps(ready.history, settings)
-    observed = ready.history.steps - np.array(ready.first_step)
+    observed = ready.history.steps - ready.first_step
     known = np.flatnonzero(observed >= enough)
     young = np.flatnonzero(observed < enough)
     parts = _forecast_young(ready, young, horizon, rng)
     if known.size:
-        parts.append(_forecast_known(_rows(ready.history, known), horizon, rng, settings))
+        parts.append(_forecast_known(ready.only(known), horizon, rng, settings))
     forecast = joined(parts, ready.history.series)
     return replace(forecast, warnings=ready.warnings + forecast.warnings)
 
@@ -119,23 +120,14 @@ def _enough_steps(history: DemandHistory, settings: ForecastSettings) -> int:
     return max(2, round(settings.min_days * steps_per_day(history.step_s)))
 
 
-def _rows(history: DemandHistory, index: IndexArray) -> DemandHistory:
-    return replace(
-        history,
-        series=tuple(history.series[i] for i in index),
-        values=history.values[index],
-        parents=tuple(history.parents[i] for i in index) if history.parents else (),
-    )
-
-
 def _forecast_young(
     ready: CleanHistory, index: IndexArray, horizon: Horizon, rng: np.random.Generator
 ) -> list[DemandForecast]:
     """One forecast for each group of series that began at the same step."""
-    first = np.array(ready.first_step)
+    first = ready.first_step
     parts = []
     for step in np.unique(first[index]):
-        group = _rows(ready.history, index[first[index] == step])
+        group = ready.only(index[first[index] == step]).history
         group = replace(
             group,
             start_s=group.start_s + float(step) * group.step_s,
@@ -148,24 +140,24 @@ def _forecast_young(
 
 
 def _forecast_known(
-    history: DemandHistory, horizon: Horizon, rng: np.random.Generator, settings: ForecastSettings
+    ready: CleanHistory, horizon: Horizon, rng: np.random.Generator, settings: ForecastSettings
 ) -> DemandForecast:
     started_s = settings.clock()
+    history = ready.history
     shortest = _enough_steps(history, settings)
     origins = backtest_origins(history.steps, horizon.steps, settings.origins, shortest)
-    models = [simple_model(name) for name in SIMPLE if name in settings.models]
+    simple = [simple_model(name) for name in SIMPLE if name in settings.models]
     if not origins:
         why = f"{history.steps} steps are too few for a backtest of {horizon.steps}"
-        forecast = models[0].forecast(history, horizon, rng)
-        return replace(forecast, verdicts=(ModelVerdict(models[0].name, history.series, why),))
-    scores = [backtest(model, history, horizon, origins, rng) for model in models]
+        forecast = simple[0].forecast(history, horizon, rng)
+        return replace(forecast, verdicts=(ModelVerdict(simple[0].name, history.series, why),))
+    scores = [backtest(model, ready, horizon, origins, rng) for model in simple]
     for name in (name for name in COSTLY if name in settings.models):
         if settings.clock() - started_s > settings.budget_s:
             scores.append(Score(name, None, f"not tried, {settings.budget_s:g} s were over"))
-            continue
-        models.append(costly_model(name, settings))
-        scores.append(backtest(models[-1], history, horizon, origins, rng))
-    return _best_speaks(models, scores, history, horizon, rng, settings)
+        else:
+            scores.append(backtest(costly_model(name, settings), ready, horizon, origins, rng))
+    return best_speaks(scores, history, horizon, rng, settings)
 
 
 def simple_model(name: str) -> Forecaster:
@@ -184,42 +176,52 @@ def costly_model(name: str, settings: ForecastSettings) -> Forecaster:
     return Flow(train_s=settings.train_s, clock=settings.clock)
 
 
-def _best_speaks(
-    models: Sequence[Forecaster],
+def best_speaks(
     scores: Sequence[Score],
     history: DemandHistory,
     horizon: Horizon,
     rng: np.random.Generator,
-    settings: ForecastSettings,
+    settings: ForecastSettings = DEFAULTS,
 ) -> DemandForecast:
     """Ask the winners; where one fails now, strike it off and choose again."""
-    by_name = {model.name: model for model in models}
-    standing = list(scores)
+    standing = {score.model: score for score in scores}
     made: dict[str, DemandForecast] = {}
     while True:
-        choice = choose(standing, len(history.series), settings)
-        wanted = [name for name in dict.fromkeys(choice) if name not in made]
-        for name in wanted:
-            try:
-                made[name] = by_name[name].forecast(history, horizon, rng)
-            except ModelFailedError as failed:
-                standing = [
-                    Score(s.model, None, failed.why) if s.model == name else s for s in standing
-                ]
-                break
-        else:
-            return replace(mixed(made, choice), verdicts=_verdicts(choice, standing, history))
+        choice = choose(tuple(standing.values()), len(history.series), settings)
+        wanted = next((name for name in choice if name not in made), None)
+        if wanted is None:
+            verdicts = _verdicts(choice, tuple(standing.values()), history)
+            return replace(mixed(made, choice), verdicts=verdicts)
+        try:
+            made[wanted] = _asked(standing[wanted], history, horizon, rng)
+        except ModelFailedError as failed:
+            standing[wanted] = Score(wanted, None, failed.why)
+
+
+def _asked(
+    score: Score, history: DemandHistory, horizon: Horizon, rng: np.random.Generator
+) -> DemandForecast:
+    if score.speaker is None:
+        raise ModelFailedError(score.model, score.failure)
+    return checked(score.model, score.speaker.forecast(history, horizon, rng), horizon)
 
 
 def choose(scores: Sequence[Score], series: int, settings: ForecastSettings) -> tuple[str, ...]:
-    """Name of the model that speaks for each series; the champion comes first in doubt."""
+    """Name of the model that speaks for each series; the champion comes first in doubt.
+
+    Raises:
+        ModelFailedError: no simple model stands.
+    """
     standing = [score for score in scores if score.per_series is not None]
-    simple = min((s for s in standing if s.model in SIMPLE), key=lambda s: s.total)
+    simple = [score for score in standing if score.model in SIMPLE]
+    if not simple:
+        raise ModelFailedError(SIMPLE[0], scores[0].failure if scores else "was never tried")
+    safe = min(simple, key=lambda s: s.total)
     best = min(standing, key=lambda s: s.total)
-    champion = best if best.total < (1.0 - settings.margin) * simple.total else simple
+    champion = best if best.total < safe.total - settings.margin * abs(safe.total) else safe
     ours = _per_series(champion)
     choice = [champion.model] * series
-    lowest = (1.0 - settings.series_margin) * ours
+    lowest = ours - settings.series_margin * np.abs(ours)
     for score in standing:
         theirs = _per_series(score)
         for i in np.flatnonzero(theirs < lowest):

@@ -3,7 +3,8 @@
 Rules, in order:
 
 1. Samples later than now are cut off.
-2. Negative and infinite values become missing, with a warning that names the series.
+2. Negative, infinite and absurdly large values become missing, with a warning that names the
+   series.
 3. Input whose newest sample is too old gives no forecast at all (:class:`StaleHistoryError`); a
    single series that is too old, or never observed, is left out and named in the warnings.
 4. Gaps of up to three steps are interpolated; longer ones take the value one day earlier (one day
@@ -13,7 +14,8 @@ Rules, in order:
 from dataclasses import dataclass, replace
 
 import numpy as np
-from nodemix.forecasting.errors import HistoryError, StaleHistoryError
+from nodemix.forecasting.errors import ForecastError, HistoryError, StaleHistoryError
+from nodemix.forecasting.residuals import IndexArray
 from nodemix.forecasting.season import steps_per_day
 from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray
 from numpy.typing import NDArray
@@ -24,6 +26,9 @@ STALE_FLOOR_S = 1800.0
 WIDEN_PER_HOUR = 0.25
 """How much wider a held forecast becomes with each hour since it was made."""
 
+LARGEST = 1e30
+"""No demand is larger; beyond it sums of samples would leave the range of 32 bits."""
+
 BoolArray = NDArray[np.bool_]
 
 
@@ -33,13 +38,21 @@ class CleanHistory:
 
     Args:
         history: finite and non-negative everywhere.
-        first_step: per series, the first step at which every indicator had been observed.
+        first_step: the first step at which every indicator had been observed, shape (series,).
+        observed: where ``history`` was observed, not filled; shape of its values.
         warnings: what was repaired or left out, naming the series.
     """
 
     history: DemandHistory
-    first_step: tuple[int, ...]
+    first_step: IndexArray
+    observed: BoolArray
     warnings: tuple[str, ...] = ()
+
+    def only(self, index: IndexArray) -> "CleanHistory":
+        """The series at ``index``; warnings stay behind."""
+        return CleanHistory(
+            _only(self.history, index), self.first_step[index], self.observed[index]
+        )
 
 
 def stale_limit_s(step_s: float) -> float:
@@ -65,11 +78,10 @@ def clean(history: DemandHistory, now_s: float, stale_after_s: float | None = No
     known = replace(known, values=values)
     limit_s = stale_limit_s(history.step_s) if stale_after_s is None else stale_after_s
     known, left_out = _without_unusable(known, now_s, limit_s)
-    first = np.argmax(~np.isnan(known.values), axis=2).max(axis=1)
+    observed = ~np.isnan(known.values)
+    first = np.argmax(observed, axis=2).max(axis=1)
     filled, repairs = _filled(known)
-    return CleanHistory(
-        filled, tuple(int(step) for step in first), (*warnings, *left_out, *repairs)
-    )
+    return CleanHistory(filled, first, observed, (*warnings, *left_out, *repairs))
 
 
 def hold(previous: DemandForecast, now_s: float) -> DemandForecast:
@@ -78,14 +90,20 @@ def hold(previous: DemandForecast, now_s: float) -> DemandForecast:
     Steps that have passed are dropped and the last one is repeated at the end. Every draw moves
     away from the median of its step by the factor ``1 + 0.25 * age in hours``.
 
+    Args:
+        previous: a fresh one; holding a held one again would forget its age.
+        now_s: seconds since the epoch.
+
     Raises:
         StaleHistoryError: the forecast is older than its own horizon; nothing is left to hold.
     """
+    if previous.is_held:
+        raise ForecastError("demand forecast: held already; hold the last fresh one instead")
     age_s = max(0.0, now_s - (previous.start_s - previous.step_s))
     limit_s = previous.steps * previous.step_s
     if age_s > limit_s:
         raise StaleHistoryError(age_s, limit_s)
-    passed = int(max(0.0, age_s) // previous.step_s)
+    passed = int(age_s // previous.step_s)
     index = np.minimum(np.arange(previous.steps) + passed, previous.steps - 1)
     shifted = previous.samples[:, :, index, :].astype(np.float64)
     middle = np.median(shifted, axis=0)
@@ -94,6 +112,7 @@ def hold(previous: DemandForecast, now_s: float) -> DemandForecast:
         previous,
         start_s=previous.start_s + passed * previous.step_s,
         samples=np.maximum(wide, 0.0).astype(np.float32),
+        is_held=True,
         warnings=(*previous.warnings, f"forecast of {age_s:.0f} s ago held and widened"),
     )
 
@@ -114,7 +133,7 @@ def _until_now(history: DemandHistory, now_s: float) -> DemandHistory:
 
 def _without_impossible(history: DemandHistory) -> tuple[FloatArray, tuple[str, ...]]:
     values = history.values.astype(np.float64)
-    impossible = np.isinf(values) | (values < 0)
+    impossible = (values < 0) | (values > LARGEST)
     warnings = tuple(
         f"{series}: {int(count)} negative or infinite {indicator} samples taken as missing"
         for series, counts in zip(history.series, impossible.sum(axis=2), strict=True)
@@ -139,7 +158,7 @@ def _without_unusable(
     age_s = now_s - (history.start_s + newest * history.step_s)
     if age_s[seen].min() > limit_s:
         raise StaleHistoryError(float(age_s[seen].min()), limit_s)
-    keep = seen & (age_s <= limit_s)
+    keep = np.flatnonzero(seen & (age_s <= limit_s))
     return _only(history, keep), _why_left_out(history, seen, age_s, limit_s)
 
 
@@ -159,8 +178,7 @@ def _why_left_out(
     return never + old
 
 
-def _only(history: DemandHistory, keep: BoolArray) -> DemandHistory:
-    index = np.flatnonzero(keep)
+def _only(history: DemandHistory, index: IndexArray) -> DemandHistory:
     return replace(
         history,
         series=tuple(history.series[i] for i in index),

@@ -42,8 +42,8 @@ def mixed(made: Mapping[str, DemandForecast], choice: Sequence[str]) -> DemandFo
 
 
 def busyness(samples: Samples) -> FloatArray:
-    """Highest demand of each draw summed over series, in shares of their median; (draws,)."""
+    """Highest demand of each draw summed over series, in shares of their mean; (draws,)."""
     highest = samples.max(axis=2).astype(np.float64)
-    middle = np.median(highest, axis=0)
+    middle = highest.mean(axis=0)
     share: FloatArray = (highest / np.where(middle > 0, middle, 1.0)).sum(axis=(1, 2))
     return share

@@ -14,6 +14,7 @@ RECENT = (0, 1, 2, 3, 4, 6, 8, 12)
 MEANS = (4, 16)
 SAME_TIME_DAYS = 7
 ANCHORS = 7
+SCALE_FLOOR = 0.05
 DAY_S = 86_400.0
 
 
@@ -82,7 +83,7 @@ class Norms:
 def norms(grid: Grid, origins: IndexArray) -> Norms:
     """Centre and scale over the week up to each of ``origins``; NaN at other steps.
 
-    The scale has a floor of one percent of the highest value, so that a flat row stays flat
+    The scale has a floor of five percent of the highest value, so that a flat row stays flat
     instead of blowing up its rounding errors; a row of zeros has scale 1.
     """
     middle = np.full(grid.values.shape, np.nan)
@@ -92,7 +93,7 @@ def norms(grid: Grid, origins: IndexArray) -> Norms:
         window = grid.values[:, max(0, origin + 1 - week) : origin + 1]
         centre = np.median(window, axis=1)
         deviation = np.abs(window - centre[:, None]).mean(axis=1)
-        floor = 0.01 * np.abs(window).max(axis=1)
+        floor = SCALE_FLOOR * np.abs(window).max(axis=1)
         middle[:, origin] = centre
         scale[:, origin] = np.where(floor > 0, np.maximum(deviation, floor), 1.0)
     return Norms(middle, scale)
@@ -165,9 +166,9 @@ def _around(grid: Grid, targets: Targets) -> FloatArray:
 
 
 def _calendar(grid: Grid, targets: Targets) -> FloatArray:
+    """Time of day and lead. No day of the week: a few weeks of it are learnt by heart."""
     at_s = grid.start_s + (targets.origin + targets.lead) * grid.step_s
     day = 2 * np.pi * at_s / DAY_S
     ahead = targets.lead / grid.season
     waves = (np.sin(day), np.cos(day), np.sin(2 * day), np.cos(2 * day))
-    week = (np.sin(day / 7), np.cos(day / 7))
-    return np.stack([*waves, *week, ahead, np.log(targets.lead)], axis=1)
+    return np.stack([*waves, ahead, np.log(targets.lead)], axis=1)

@@ -15,10 +15,18 @@ import torch
 from nodemix.forecasting.copula import joint_noise, recalibrated
 from nodemix.forecasting.errors import ModelFailedError
 from nodemix.forecasting.features import Grid, Norms, Targets, describe, norms
+from nodemix.forecasting.guard import guarded
 from nodemix.forecasting.residuals import IndexArray
 from nodemix.forecasting.rows import to_forecast, to_rows
 from nodemix.forecasting.season import steps_per_day
-from nodemix.forecasting.spline import SplineNet, TrainingSet, TrainSettings, one_thread, train
+from nodemix.forecasting.spline import (
+    BOUND,
+    SplineNet,
+    TrainingSet,
+    TrainSettings,
+    one_thread,
+    train,
+)
 from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray, Horizon
 from torch import Tensor
 
@@ -27,9 +35,27 @@ MAX_DAYS = 28
 MIN_SEASONS = 3.0
 MAX_ORIGINS = 400
 MAX_TARGETS = 60_000
-COPULA_ORIGINS = 120
-EXPLOSION = 10.0
+MIN_JUDGED_ORIGINS, JUDGED_ORIGINS = 30, 120
+JUDGED_TARGETS = 300_000
+"""Past noise of many rows and steps takes fewer origins, to bound time and memory."""
+
+NOISE_LIMIT = BOUND
+"""Beyond its knots the spline is a straight line that nothing has taught."""
+
 CHUNK = 8192
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What training leaves behind.
+
+    Args:
+        net: the network.
+        noise: what the noise would have been, shape (origins, rows, steps).
+    """
+
+    net: SplineNet
+    noise: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +66,13 @@ class Flow:
         train_s: seconds training may take; only a guard, the number of steps is fixed.
         settings: of the training.
         clock: seconds, monotonic.
-        net: trained network to use instead of training.
+        fitted: used instead of training; for the same rows and steps.
     """
 
     train_s: float = 10.0
     settings: TrainSettings = field(default_factory=TrainSettings)
     clock: Callable[[], float] = time.monotonic
-    net: SplineNet | None = None
+    fitted: Fitted | None = None
     name: str = NAME
 
     def trained(self, history: DemandHistory, horizon: Horizon, rng: np.random.Generator) -> "Flow":
@@ -57,21 +83,22 @@ class Flow:
         with one_thread():
             past = _training_set(grid, origins, horizon.steps, rng)
             net = train(past, self.settings, seed, self._watch())
-        return replace(self, net=net)
+            with torch.no_grad():
+                noise = _past_noise(net, grid, horizon.steps)
+        return replace(self, fitted=Fitted(net, noise))
 
     def forecast(
         self, history: DemandHistory, horizon: Horizon, rng: np.random.Generator
     ) -> DemandForecast:
         """See :class:`nodemix.forecasting.types.Forecaster`."""
-        net = self.net or self.trained(history, horizon, rng).net
-        if net is None:
-            raise ModelFailedError(NAME, "it has no network")
+        fitted = self.fitted or self.trained(history, horizon, rng).fitted
         grid = _grid(history)
+        if fitted is None or fitted.noise.shape[1:] != (grid.values.shape[0], horizon.steps):
+            raise ModelFailedError(NAME, "its network was trained for other series or steps")
+        noise = recalibrated(joint_noise(fitted.noise, horizon.draws, rng), fitted.noise)
         with one_thread(), torch.no_grad():
-            past = _past_noise(net, grid, horizon.steps)
-            noise = recalibrated(joint_noise(past, horizon.draws, rng), past)
-            paths = _paths(net, grid, noise)
-        return to_forecast(history, guarded(paths, grid.values))
+            paths = _paths(fitted.net, grid, np.clip(noise, -NOISE_LIMIT, NOISE_LIMIT))
+        return to_forecast(history, guarded(NAME, paths, grid.values))
 
     def _watch(self) -> Callable[[Tensor], None]:
         started_s = self.clock()
@@ -93,21 +120,6 @@ def past_origins(grid: Grid, steps: int, most: int) -> IndexArray:
         need = MIN_SEASONS + steps / grid.season
         raise ModelFailedError(NAME, f"{have:.1f} days of history, needs {need:.1f}")
     return np.unique(np.linspace(first, last, most).round().astype(np.int64))
-
-
-def guarded(paths: FloatArray, past: FloatArray) -> FloatArray:
-    """The paths, none above ten times the highest demand of its row.
-
-    Raises:
-        ModelFailedError: something is not finite, or one draw in a hundred is above that limit.
-    """
-    if not np.isfinite(paths).all():
-        raise ModelFailedError(NAME, "paths are not finite")
-    limit = EXPLOSION * past.max(axis=1)[:, None, None] + 1e-9
-    if ((paths > limit).mean(axis=(1, 2)) > 0.01).any():
-        raise ModelFailedError(NAME, f"paths exceed {EXPLOSION:g} times the highest demand seen")
-    below: FloatArray = np.minimum(paths, limit)
-    return below
 
 
 def _grid(history: DemandHistory) -> Grid:
@@ -146,7 +158,8 @@ def _training_set(
 
 def _past_noise(net: SplineNet, grid: Grid, steps: int) -> FloatArray:
     """What the noise would have been, shape (origins, rows, steps)."""
-    origins = past_origins(grid, steps, COPULA_ORIGINS)
+    affordable = JUDGED_TARGETS // (grid.values.shape[0] * steps)
+    origins = past_origins(grid, steps, min(JUDGED_ORIGINS, max(MIN_JUDGED_ORIGINS, affordable)))
     norm = norms(grid, origins)
     targets = Targets.at(origins, grid.values.shape[0], steps)
     features, anchors = _tensors(grid, norm, targets)

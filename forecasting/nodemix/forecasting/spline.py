@@ -18,6 +18,7 @@ BOUND = 4.0
 LEVELS = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 LEVEL_WEIGHTS = (0.5, 1.0, 1.0, 1.0, 1.0, 1.5, 2.0, 3.0)
 NLL_WEIGHT = 0.1
+WEIGHT_DECAY = 1e-3
 EMA = 0.98
 
 
@@ -26,13 +27,14 @@ class TrainSettings:
     """How the network is trained.
 
     Args:
-        steps: gradient steps; fixed, so that the result depends on the seed alone.
+        steps: gradient steps; fixed, so that the result depends on the seed alone. Twice as many
+            changed the score by -6 to +2 % on three real traces and took twice as long.
         batch: targets per step.
         rate: highest learning rate, reached after a tenth of the steps, zero at the end.
         hidden: width of the two hidden layers.
     """
 
-    steps: int = 500
+    steps: int = 250
     batch: int = 512
     rate: float = 4e-3
     hidden: int = 64
@@ -56,9 +58,9 @@ class TrainingSet:
 class SplineNet(nn.Module):
     """From features and anchors to a monotone map of standard normal noise."""
 
-    def __init__(self, features: int, anchors: int, hidden: int, seed: Tensor) -> None:
+    def __init__(self, features: int, anchors: int, hidden: int, seed: int) -> None:
         super().__init__()
-        generator = torch.Generator().manual_seed(int(seed))
+        generator = torch.Generator().manual_seed(seed)
         self.centre = nn.Buffer(torch.zeros(features))
         self.spread = nn.Buffer(torch.ones(features))
         outputs = anchors + 2 + 3 * BINS - 1
@@ -141,21 +143,19 @@ def train(
         check: called with the loss of each step; raises to stop.
     """
     generator = torch.Generator().manual_seed(seed)
-    net = SplineNet(
-        past.features.shape[1], past.anchors.shape[1], settings.hidden, torch.tensor(seed)
-    )
+    net = SplineNet(past.features.shape[1], past.anchors.shape[1], settings.hidden, seed)
     net.centre.copy_(past.features.mean(dim=0))
     net.spread.copy_(past.features.std(dim=0).clamp_min(1e-3))
-    optimizer = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=1e-3)
+    optimizer = torch.optim.AdamW(net.parameters(), weight_decay=WEIGHT_DECAY)
     averaged = [p.detach().clone() for p in net.parameters()]
     for step in range(settings.steps):
-        _set_rate(optimizer, settings, step)
         index = torch.randint(len(past.actual), (settings.batch,), generator=generator)
         loss = _loss(net, past.features[index], past.anchors[index], past.actual[index])
         check(loss)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        _set_rate(optimizer, _rate(settings, step))
         optimizer.step()
         _average(averaged, net)
     with torch.no_grad():
@@ -164,10 +164,14 @@ def train(
     return net.eval()
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, settings: TrainSettings, step: int) -> None:
-    share = (step + 1) / settings.steps
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = settings.rate * min(share / 0.1, (1.0 - share) / 0.9)
+        group["lr"] = rate
+
+
+def _rate(settings: TrainSettings, step: int) -> float:
+    share = (step + 1) / settings.steps
+    return settings.rate * min(share / 0.1, (1.0 - share) / 0.9)
 
 
 def _average(averaged: list[Tensor], net: SplineNet) -> None:

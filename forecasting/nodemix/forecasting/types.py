@@ -77,6 +77,7 @@ class DemandForecast:
             future of every series, step and indicator.
         verdicts: which model speaks and why.
         warnings: what was repaired or degraded in the input, naming the series.
+        is_held: whether it is an older forecast that was moved and widened.
     """
 
     series: tuple[str, ...]
@@ -86,6 +87,7 @@ class DemandForecast:
     samples: Samples
     verdicts: tuple[ModelVerdict, ...] = ()
     warnings: tuple[str, ...] = ()
+    is_held: bool = False
 
     def __post_init__(self) -> None:
         expected = ("draws", len(self.series), "steps", len(self.indicators))
@@ -126,9 +128,9 @@ class Forecaster(Protocol):
     """A model of demand.
 
     ``forecast`` must return finite, non-negative joint paths for every series of ``history``,
-    whatever is missing in it, and the same ones for the same ``rng`` state. It must not look at
-    anything but ``history``. A model that cannot raises :class:`ModelFailedError` and changes
-    nothing.
+    which has no holes (:func:`nodemix.forecasting.clean.clean` fills them), and the same ones for
+    the same ``rng`` state. It must not look at anything but ``history``. A model that cannot
+    raises :class:`ModelFailedError` and changes nothing.
     """
 
     @property

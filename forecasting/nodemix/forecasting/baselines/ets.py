@@ -1,18 +1,20 @@
 """Exponential smoothing: level, damped trend and a daily profile, all additive.
 
 Each row loses its daily profile (median of the same time of day), the rest is smoothed with an
-additive error and a damped additive trend whose parameters statsmodels fits. Paths are the
-model's own recursion fed with joint stretches of its past one-step errors, so rows and steps stay
-dependent. Their spread is capped: extrapolated trends otherwise grow without limit.
+additive error and a damped additive trend, whose parameters statsmodels finds most likely. Paths
+are the model's own recursion fed with joint stretches of its past one-step errors, so rows and
+steps stay dependent. Their spread is capped: extrapolated trends otherwise grow without limit.
 """
 
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 import numpy as np
 from nodemix.forecasting.errors import ModelFailedError
+from nodemix.forecasting.guard import guarded
 from nodemix.forecasting.residuals import block_length, error_paths
 from nodemix.forecasting.rows import to_forecast, to_rows
 from nodemix.forecasting.season import seasons, steps_per_day
@@ -23,14 +25,22 @@ MIN_STEPS = 24
 FIT_DAYS = 3
 """Smoothing parameters are fitted to this many newest days; older ones hardly weigh."""
 
-MAX_ITERATIONS = 40
+CANDIDATES = tuple(
+    (level, share * level, damping)
+    for level in (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.0)
+    for share, damping in ((0.0, 0.9), *product((0.05, 0.2), (0.8, 0.9, 0.97)))
+)
+"""Level, trend and damping parameters to choose from; statsmodels says how likely each is.
+
+Its own optimizer is not used: L-BFGS from row to row costs ten times as much where the threads of
+the linear algebra library compete for cores, and often ends without having converged.
+"""
+
 NO_TREND = (0.3, 0.0, 0.9)
-"""Level, trend and damping parameter where no fit is possible: plain smoothing."""
+"""Of a row that never moves."""
 
 SPREAD_CAP = 1.5
 """Largest spread of the paths, in standard deviations of the smoothed remainder."""
-
-EXPLOSION = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,27 +82,27 @@ class Ets:
     ) -> DemandForecast:
         """See :class:`nodemix.forecasting.types.Forecaster`."""
         smoothing = self.fitted or self.trained(history, horizon, rng).fitted
-        if smoothing is None or history.steps < MIN_STEPS:
-            raise ModelFailedError(NAME, f"{history.steps} steps of history, needs {MIN_STEPS}")
-        season = steps_per_day(history.step_s)
         values = to_rows(history)
+        if smoothing is None or smoothing.level.size != values.shape[0]:
+            raise ModelFailedError(NAME, "its parameters were fitted to other series")
+        season = steps_per_day(history.step_s)
         remainder, profile = _split(values, season, has_season=seasons(history) >= 2)
         newest = remainder[:, -max(MIN_STEPS, FIT_DAYS * season) :]
         paths = _simulate(newest, smoothing, horizon, rng)
         repeated = profile[:, np.arange(horizon.steps) % profile.shape[1]]
         paths = repeated[:, None, :] + _capped(paths, newest)
-        _guard(paths, values)
-        return to_forecast(history, paths)
+        return to_forecast(history, guarded(NAME, paths, values))
 
     def _fit_rows(self, remainder: FloatArray) -> Smoothing:
+        from statsmodels.tsa.exponential_smoothing import ets  # noqa: PLC0415  1.1 s, 170 MiB
+
         started_s = self.clock()
         fits = []
         for row in remainder:
             if self.clock() - started_s > self.fit_s:
                 raise ModelFailedError(NAME, f"fit took longer than {self.fit_s:g} s")
-            fits.append(_fit(row))
-        level, trend, damping = np.array(fits).T
-        return Smoothing(level, trend, damping)
+            fits.append(_fit(row, ets.ETSModel))
+        return Smoothing(*np.array(fits).T)
 
 
 def _split(values: FloatArray, season: int, *, has_season: bool) -> tuple[FloatArray, FloatArray]:
@@ -106,34 +116,22 @@ def _split(values: FloatArray, season: int, *, has_season: bool) -> tuple[FloatA
     return values - profile[:, (np.arange(steps) - steps) % season], profile
 
 
-def _fit(row: FloatArray) -> tuple[float, float, float]:
-    """Level, trend and damping parameter of one row; ``NO_TREND`` where none can be fitted."""
+def _fit(row: FloatArray, model: Callable[..., Any]) -> tuple[float, float, float]:
+    """The most likely of the candidates."""
     spread = float(row.std())
-    if spread <= 1e-9 * max(1.0, float(np.abs(row).max())):
+    if spread <= 1e-9 * float(np.abs(row).max()):
         return NO_TREND
-    try:
-        level, trend, damping = _fitted_parameters((row - row.mean()) / spread)
-    except (ValueError, ArithmeticError, np.linalg.LinAlgError):
-        return NO_TREND
-    fine = np.isfinite([level, trend, damping]).all() and 0 <= trend <= level <= 1
-    return (level, trend, damping) if fine and 0 <= damping < 1 else NO_TREND
-
-
-def _fitted_parameters(standardised: FloatArray) -> tuple[float, float, float]:
-    from statsmodels.tsa.exponential_smoothing.ets import ETSModel  # noqa: PLC0415  2.5 s, 170 MiB
-
-    model = ETSModel(
+    standardised = (row - row.mean()) / spread
+    smoothing = model(
         standardised,
         error="add",
         trend="add",
         damped_trend=True,
-        initialization_method="heuristic",
+        initialization_method="known",  # as in _filtered
+        initial_level=standardised[: MIN_STEPS // 2].mean(),
+        initial_trend=0.0,
     )
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # not converged after the last iteration is good enough
-        fit = model.fit(disp=False, maxiter=MAX_ITERATIONS)
-    level, trend, damping = (float(x) for x in fit.params[:3])
-    return level, trend, damping
+    return max(CANDIDATES, key=smoothing.loglike)
 
 
 def _simulate(
@@ -178,11 +176,3 @@ def _capped(paths: FloatArray, past: FloatArray) -> FloatArray:
     shrink = np.minimum(1.0, cap / np.maximum(spread, 1e-12))
     capped: FloatArray = middle + shrink * (paths - middle)
     return capped
-
-
-def _guard(paths: FloatArray, past: FloatArray) -> None:
-    if not np.isfinite(paths).all():
-        raise ModelFailedError(NAME, "paths are not finite")
-    limit = EXPLOSION * past.max(axis=1)[:, None, None] + 1e-9
-    if (paths > limit).any():
-        raise ModelFailedError(NAME, f"paths exceed {EXPLOSION:g} times the highest demand seen")
