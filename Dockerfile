@@ -28,7 +28,10 @@ LABEL org.opencontainers.image.title="nodemix" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 # Whatever is compiled or cached at run time goes to /tmp, the only place that may be written.
-ENV PATH=/opt/nodemix/bin:$PATH \
+# One thread each: the matrices are small, and idle threads spin away a pod's CPU limit.
+ENV OMP_NUM_THREADS=1 \
+    OPENBLAS_NUM_THREADS=1 \
+    PATH=/opt/nodemix/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
