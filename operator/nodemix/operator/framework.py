@@ -1,6 +1,5 @@
 """kopf, embedded: it knows the custom resources, and nothing else of the cluster."""
 
-import logging
 from collections.abc import Awaitable, Callable, Iterator
 
 import kopf
@@ -25,9 +24,9 @@ class Patience:
 
 
 def framework_settings() -> kopf.OperatorSettings:
-    """What kopf is told: nothing is written into the objects, and no peering."""
+    """What kopf is told: nothing is written into the objects, no events, and no peering."""
     settings = kopf.OperatorSettings()
-    settings.posting.level = logging.WARNING
+    settings.posting.enabled = False  # our events carry numbers; kopf's would need a right more
     settings.networking.error_backoffs = Patience()
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
