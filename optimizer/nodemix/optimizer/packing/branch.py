@@ -101,9 +101,7 @@ def fitting(knapsack: Knapsack, row: int, left: IntArray, most: int) -> int:
 
 
 @compiled
-def rest_worth(
-    values: FloatArray, rows: IntArray, most: IntArray, use: FloatArray
-) -> FloatArray:
+def rest_worth(values: FloatArray, rows: IntArray, most: IntArray, use: FloatArray) -> FloatArray:
     """Gains of the rows from each level on, at each multiple, shape (levels + 1, multiples)."""
     rest = np.zeros((len(rows) + 1, len(MULTIPLES)))
     for k in range(len(rows) - 1, -1, -1):

@@ -1,6 +1,6 @@
 """From fractions to whole nodes: keep the whole part, solve what is left again, round up a few."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
@@ -31,12 +31,14 @@ class DiveParams:
         mip_s: most seconds of that program.
     """
 
-    generation: GenerationParams = GenerationParams(max_rounds=12, tree_nodes=(500,))
+    generation: GenerationParams = field(
+        default_factory=lambda: GenerationParams(max_rounds=12, tree_nodes=(500,))
+    )
     round_up: float = 0.75
     step_share: float = 0.2
     mip_nodes: int = 24
     mip_s: float = 1.0
-    mip: MipParams = MipParams()
+    mip: MipParams = field(default_factory=MipParams)
 
 
 def floor_draft(market: Market, pool: ColumnPool, x: FloatArray) -> Draft:

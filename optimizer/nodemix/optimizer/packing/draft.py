@@ -31,7 +31,9 @@ class Draft:
 
     def offer_counts(self, market: Market) -> FloatArray:
         """Nodes of each offer of the market."""
-        return np.bincount(self.offers, weights=self.counts, minlength=len(market.price))
+        bought = np.zeros(len(market.price))
+        np.add.at(bought, self.offers, self.counts)
+        return bought
 
     def is_allowed(self, market: Market) -> bool:
         """Whether no cap is broken."""

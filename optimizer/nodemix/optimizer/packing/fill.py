@@ -75,7 +75,7 @@ def best_fill(
 
 
 @compiled
-def cover(
+def cover(  # noqa: PLR0917 - a kernel takes plain arrays
     demand: IntArray,
     orders: IntArray,
     max_per_node: IntArray,
@@ -115,8 +115,8 @@ def cover(
         o = _leader(ratios, blocked)
         if o < 0:
             return n, CAPPED if blocked.any() else NO_OFFER
-        copies = _affordable(cap_coefficients[:, o], cap_left)
-        if copies <= 0:
+        affordable = _affordable(cap_coefficients[:, o], cap_left)
+        if affordable <= 0:
             blocked[o] = True
             continue
         value = best_fill(orders, limits, values, requests, room[o], compatible[o], pods, trial)
@@ -124,26 +124,48 @@ def cover(
         ratios[o] = value / price[o]
         if value <= 0.0 or (ratios[o] < stale and _leader(ratios, blocked) != o):
             continue
-        for i in range(rows):
-            if pods[i] > 0:
-                copies = min(copies, demand[i] // pods[i])
-        copies = max(copies, 1)
+        copies = _useful_copies(pods, demand, affordable)
         node_offers[n] = o
         node_pods[n, :] = pods
         node_counts[n] = copies
         n += 1
-        frees = False
-        for c in range(len(cap_left)):
-            cap_left[c] -= copies * cap_coefficients[c, o]
-            frees = frees or cap_coefficients[c, o] < 0.0
-        if frees:
+        if _use_caps(cap_coefficients[:, o], copies, cap_left):
             blocked[:] = False
-        for i in range(rows):
-            if pods[i] > 0:
-                demand[i] -= copies * pods[i]
-                left -= copies * pods[i]
-                limits[i] = min(demand[i], max_per_node[i])
+        left -= _place(pods, copies, demand, max_per_node, limits)
     return n, COVERED if left == 0 else NO_OFFER
+
+
+@compiled
+def _useful_copies(pods: IntArray, demand: IntArray, most: int) -> int:
+    """How many copies of a node find all their pods in the demand, at least 1, at most ``most``."""
+    for i in range(len(pods)):
+        if pods[i] > 0:
+            most = min(most, demand[i] // pods[i])
+    return max(most, 1)
+
+
+@compiled
+def _use_caps(coefficients: FloatArray, copies: int, cap_left: FloatArray) -> bool:
+    """Book nodes in ``cap_left``; whether that frees some cap."""
+    frees = False
+    for c in range(len(cap_left)):
+        cap_left[c] -= copies * coefficients[c]
+        frees = frees or coefficients[c] < 0.0
+    return frees
+
+
+@compiled
+def _place(
+    pods: IntArray, copies: int, demand: IntArray, max_per_node: IntArray, limits: IntArray
+) -> int:
+    """Take the pods of ``copies`` nodes out of ``demand`` and ``limits``; how many pods."""
+    placed = 0
+    for i in range(len(pods)):
+        if pods[i] > 0:
+            placed += copies * pods[i]
+            demand[i] -= copies * pods[i]
+            limits[i] = min(demand[i], max_per_node[i])
+    return placed
 
 
 @compiled

@@ -13,7 +13,7 @@ from nodemix.optimizer.packing.knapsack import counting_knapsacks, plain_knapsac
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.packing.master import Master, Relaxation
 from nodemix.optimizer.packing.pricing import price_offers
-from nodemix.optimizer.problem.types import FloatArray, IntArray
+from nodemix.optimizer.problem.types import FloatArray
 
 PAYS = 1e-7
 """Share of its price a pattern must be worth beyond it to be taken in."""

@@ -8,11 +8,14 @@ from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.packing.bound import Duals
 from nodemix.optimizer.packing.columns import ColumnPool
 from nodemix.optimizer.packing.market import Market
-from nodemix.optimizer.problem.types import FloatArray, IntArray
+from nodemix.optimizer.problem.types import FloatArray
+from numpy.typing import NDArray
 
 SHORTFALL_PRICE = 1e3
 """Price of what is lacking, in units of the dearest offer: above any dual that matters."""
 LACKING = 1e-6
+RowIndex = NDArray[np.int32]
+"""Row numbers as the solver wants them."""
 _PRIMAL_SIMPLEX = 4
 
 
@@ -31,18 +34,18 @@ class Relaxation:
     duals: Duals
 
 
-class _Quiet(highspy.Highs):  # type: ignore[misc]  # highspy publishes no types
+class _Quiet(highspy.Highs):
     """A solver whose constructor does not write a banner to stdout, where answers go."""
 
     def enableCallbacks(self) -> None:  # noqa: N802 - highspy's name
         """Be silent before the first call that prints."""
         self.silent()
-        super().enableCallbacks()
+        super().enableCallbacks()  # type: ignore[no-untyped-call] # highspy's gap
 
 
 def quiet_solver() -> highspy.Highs:
     """A solver of one thread that prints nothing."""
-    solver = _Quiet()
+    solver = _Quiet()  # type: ignore[no-untyped-call] # highspy's gap
     solver.setOptionValue("threads", 1)
     return solver
 
@@ -100,7 +103,7 @@ class Master:
         sign = 1.0 if np.isfinite(lower) else -1.0
         self._add_column(price, np.array([row], dtype=np.int32), np.array([sign]))
 
-    def _add_column(self, price: float, rows: IntArray, values: FloatArray) -> None:
+    def _add_column(self, price: float, rows: RowIndex, values: FloatArray) -> None:
         self._solver.addCol(price, 0.0, highspy.kHighsInf, len(rows), rows, values)
 
     def _add_cap(self, cap: int) -> None:
@@ -142,5 +145,6 @@ class Master:
 
     def _newly_broken(self, x: FloatArray) -> list[int]:
         market = self._market
-        bought = np.bincount(self._pool.offers, weights=x, minlength=len(market.price))
+        bought = np.zeros(len(market.price))
+        np.add.at(bought, self._pool.offers[: len(x)], x)
         return [int(c) for c in np.flatnonzero(market.breaks(bought)) if c not in self._caps]

@@ -81,7 +81,7 @@ def tighten(
 
 
 @compiled
-def price_offers(
+def price_offers(  # noqa: PLR0917 - a kernel takes plain arrays
     values: FloatArray,
     orders: IntArray,
     requests: IntArray,
@@ -121,7 +121,7 @@ def price_offers(
 
 
 @compiled
-def tighten_offers(
+def tighten_offers(  # noqa: PLR0917 - a kernel takes plain arrays
     values: FloatArray,
     requests: IntArray,
     limits: IntArray,

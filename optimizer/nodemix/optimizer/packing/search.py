@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.errors import InfeasiblePlanError
-from nodemix.optimizer.packing.bound import fractional_bound
+from nodemix.optimizer.genetic.evolve import SearchParams, evolve
+from nodemix.optimizer.packing.bound import Duals, fractional_bound
 from nodemix.optimizer.packing.columns import ColumnPool
 from nodemix.optimizer.packing.dive import DiveParams, dive, round_greedily
 from nodemix.optimizer.packing.draft import Draft, make_draft
@@ -19,21 +20,25 @@ from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.packing.master import Relaxation
 from nodemix.optimizer.packing.repair import meet_caps
 from nodemix.optimizer.packing.restricted import MipParams, restricted_draft
-from nodemix.optimizer.problem.types import FloatArray
+
+FIRST_ROUNDING = 20
+"""Rounds of column generation before a plan is made of it; then again at twice as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageParams:
-    """How the time is shared.
+    """When each stage ends, in shares of all the time.
 
     Args:
-        generation_share: of the time, at most, for the column generation.
-        close_share: of the time, at most, for listing all patterns a better plan could use.
+        generation, dive, local_search: ends of these stages; the genetic search has the rest.
+        close: most time for listing all patterns a better plan could use, as a share.
         close_gap: in shares of the cost, above which that is not tried.
     """
 
-    generation_share: float = 0.4
-    close_share: float = 0.08
+    generation: float = 0.4
+    dive: float = 0.7
+    local_search: float = 0.85
+    close: float = 0.08
     close_gap: float = 0.02
 
 
@@ -45,123 +50,144 @@ class Search:
         market: Market,
         deadline: Deadline,
         rng: np.random.Generator,
-        cap_names: Sequence[str],
         params: StageParams | None = None,
     ) -> None:
         self.market = market
         self.incumbent = Incumbent(market, deadline.clock)
         self.lower_bound_usd_per_hour = 0.0
-        self.row_duals: FloatArray = np.zeros(market.rows)
-        self.cap_duals: FloatArray = np.zeros(len(market.cap_limits))
+        self.duals = Duals(np.zeros(market.rows), np.zeros(len(market.cap_limits)))
+        self.lp_value_usd_per_hour: float | None = None
+        self.others: list[Draft] = []
         self._deadline = deadline
         self._seconds = max(deadline.left_s, 0.0)
         self._rng = rng
-        self._cap_names = cap_names
         self._params = params or StageParams()
         self._pool = ColumnPool(market)
 
     def run(self) -> None:
         """All stages; the first plan comes even when no time is left."""
         if self.market.rows == 0:
-            self.incumbent.offer(self._repaired(_nothing(self.market)), "empty")
+            self._offer(_nothing(self.market), "empty")
             return
-        self.row_duals = share_values(self.market)
-        self.incumbent.offer(self._repaired(greedy_draft(self.market, self.row_duals)), "greedy")
+        self.duals = Duals(share_values(self.market), self.duals.caps)
+        self._offer(greedy_draft(self.market, self.duals.rows), "greedy")
         self.lower_bound_usd_per_hour = fractional_bound(self.market)
         generation = self._generate()
-        if generation.relaxation is None:
-            return
-        self._make_whole(generation)
+        relaxation = generation.relaxation
+        if relaxation is not None and relaxation.is_met:
+            self._close_gap(generation, relaxation)
+            self._dive(relaxation)
+            self._force(relaxation)
+            self._search_locally()
+            self._close_gap(generation, relaxation)
+        self._evolve()
 
-    def require_best(self) -> Draft:
-        """The best draft.
+    def _until(self, share: float) -> Deadline:
+        """The point in time at which this share of the time is used up."""
+        at_s = self._deadline.at_s - (1.0 - share) * self._seconds
+        return Deadline(self._deadline.clock, at_s)
 
-        Raises:
-            InfeasiblePlanError: there is none.
-        """
-        if self.incumbent.best is not None:
-            return self.incumbent.best
-        cap = int(self.cap_duals.argmax()) if self.cap_duals.any() else self._broken_by_greedy()
-        raise InfeasiblePlanError(
-            self._cap_names[cap],
-            f"no plan found within its limit of {self.market.cap_limits[cap]:g}",
-            "raise it, or allow more or cheaper offers",
-        )
+    def _offer(self, draft: Draft | None, stage: str) -> None:
+        if draft is not None and not draft.is_allowed(self.market):
+            draft = meet_caps(self.market, draft)
+        self.incumbent.offer(draft, stage)
 
     def _generate(self) -> Generation:
-        """Column generation within its share of the time, rounding now and then."""
+        """Column generation, with a plan made of it now and then."""
         for draft in self.incumbent.elite:
             self._pool.add_draft(draft)
         generation = Generation(self.market, self._pool, GenerationParams())
-        share = self._deadline.within(self._params.generation_share * self._seconds)
-        rounds, next_rounding = 0, 20
-        while not share.has_passed and generation.advance(share):
+        until = self._until(self._params.generation)
+        rounds, next_rounding = 0, FIRST_ROUNDING
+        while not until.has_passed and generation.advance(until):
             rounds += 1
-            if rounds == next_rounding and generation.relaxation is not None:
+            if rounds == next_rounding:
                 next_rounding *= 2
-                self._offer_rounded(generation)
+                self._round(generation)
+        self._round(generation)
         bound = generation.lower_bound_usd_per_hour
         self.lower_bound_usd_per_hour = max(self.lower_bound_usd_per_hour, bound)
         if generation.relaxation is not None:
-            self.row_duals = generation.relaxation.duals.rows
-            self.cap_duals = generation.relaxation.duals.caps
+            self.duals = generation.relaxation.duals
+            if generation.relaxation.is_met:
+                self.lp_value_usd_per_hour = generation.relaxation.cost_usd_per_hour
         return generation
 
-    def _offer_rounded(self, generation: Generation) -> None:
+    def _round(self, generation: Generation) -> None:
         relaxation = generation.relaxation
-        if relaxation is not None and relaxation.is_met:
-            rounded = round_greedily(self.market, self._pool, relaxation)
-            self.incumbent.offer(self._repaired(rounded), "rounding")
-
-    def _make_whole(self, generation: Generation) -> None:
-        self._offer_rounded(generation)
-        relaxation = generation.relaxation
-        if relaxation is None or not relaxation.is_met:
-            return
-        self._close_gap(generation, relaxation)
-        dived = dive(self.market, self._pool, relaxation, self._deadline, DiveParams())
-        self.incumbent.offer(self._repaired(dived), "dive")
-        self._search_locally()
-        self._close_gap(generation, relaxation)
+        if relaxation is not None and relaxation.is_met and not self._deadline.has_passed:
+            self._offer(round_greedily(self.market, self._pool, relaxation), "rounding")
 
     def _close_gap(self, generation: Generation, relaxation: Relaxation) -> None:
         """List all patterns a better plan could use, if they are few, and solve over them."""
-        gap = self.incumbent.cost_usd_per_hour - relaxation.cost_usd_per_hour
-        if gap > self._params.close_gap * self.incumbent.cost_usd_per_hour:
+        cost = self.incumbent.cost_usd_per_hour
+        gap = cost - relaxation.cost_usd_per_hour
+        until = self._deadline.within(self._params.close * self._seconds)
+        is_far = self.incumbent.best is None or gap > self._params.close_gap * cost
+        if is_far or until.has_passed:
             return
-        share = self._deadline.within(self._params.close_share * self._seconds)
         pool = enumerate_patterns(
-            self.market, generation.knapsacks, relaxation, gap, share, EnumerationParams()
+            self.market, generation.knapsacks, relaxation, gap, until, EnumerationParams()
         )
         for draft in self.incumbent.elite:
             pool.add_draft(draft)
-        cost = self.incumbent.cost_usd_per_hour
-        found = restricted_draft(self.market, pool, relaxation, share, MipParams(), cost)
-        self.incumbent.offer(found, "enumeration")
+        found = restricted_draft(self.market, pool, relaxation, until, MipParams(), cost)
+        self._offer(found, "enumeration")
+
+    def _dive(self, relaxation: Relaxation) -> None:
+        until = self._until(self._params.dive)
+        if not until.has_passed:
+            self._offer(dive(self.market, self._pool, relaxation, until, DiveParams()), "dive")
+
+    def _force(self, relaxation: Relaxation) -> None:
+        """Where caps kept every other stage from a plan: the restricted program, at any length."""
+        if self.incumbent.best is None:
+            until = self._until(self._params.local_search)
+            found = restricted_draft(self.market, self._pool, relaxation, until, MipParams())
+            self._offer(found, "restricted program")
 
     def _search_locally(self) -> None:
-        best = self.incumbent.best
-        if best is not None:
-            scene = make_scene(self.market, self.row_duals, self.cap_duals)
+        best, until = self.incumbent.best, self._until(self._params.local_search)
+        if best is not None and not until.has_passed:
+            scene = make_scene(self.market, self.duals)
             search = LocalSearch(self.market, scene, self._rng, LocalSearchParams())
-            share = self._deadline.within(self._deadline.left_s - 0.1 * self._seconds)
-            self.incumbent.offer(search.improve(best, share), "local search")
+            self._offer(search.improve(best, until), "local search")
 
-    def _repaired(self, draft: Draft | None) -> Draft | None:
-        if draft is None or draft.is_allowed(self.market):
-            return draft
-        return meet_caps(self.market, draft)
-
-    def _broken_by_greedy(self) -> int:
-        """The cap that an ordinary plan breaks most; the one to name when there is no plan."""
-        if self.market.rows == 0:
-            return int((-self.market.cap_limits).argmax())
-        free = greedy_draft(
-            self.market, self.row_duals, cap_left=np.full(len(self.market.cap_limits), np.inf)
+    def _evolve(self) -> None:
+        if self._deadline.has_passed:
+            return
+        self.others = evolve(
+            self.market, self.incumbent.elite, self.duals, self._deadline, self._rng, SearchParams()
         )
-        counts = free.offer_counts(self.market) if free else np.zeros(len(self.market.price))
-        scale = np.maximum(np.abs(self.market.cap_limits), 1e-9)
-        return int(((self.market.cap_use(counts) - self.market.cap_limits) / scale).argmax())
+        self._offer(self.others[0] if self.others else None, "genetic search")
+
+
+def require_best(search: Search, cap_names: Sequence[str]) -> Draft:
+    """The best draft of a search that ran.
+
+    Raises:
+        InfeasiblePlanError: there is none.
+    """
+    if search.incumbent.best is not None:
+        return search.incumbent.best
+    limits = search.market.cap_limits
+    cap = int(search.duals.caps.argmax()) if search.duals.caps.any() else _most_broken(search)
+    raise InfeasiblePlanError(
+        cap_names[cap],
+        f"no plan was found within its limit of {limits[cap]:g}",
+        "raise it, or allow more or cheaper offers",
+    )
+
+
+def _most_broken(search: Search) -> int:
+    """The cap that a plan without caps breaks most, against its limit."""
+    market = search.market
+    free = None
+    if market.rows:
+        unlimited = np.full(len(market.cap_limits), np.inf)
+        free = greedy_draft(market, search.duals.rows, cap_left=unlimited)
+    use = market.cap_use((free or _nothing(market)).offer_counts(market))
+    return int(((use - market.cap_limits) / np.maximum(np.abs(market.cap_limits), 1e-9)).argmax())
 
 
 def _nothing(market: Market) -> Draft:

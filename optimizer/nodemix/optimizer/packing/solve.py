@@ -5,9 +5,10 @@ from itertools import count
 import numpy as np
 from nodemix.optimizer.catalog.types import InstanceType, Offer
 from nodemix.optimizer.deadline import Deadline
+from nodemix.optimizer.packing.alternatives import distinct_drafts
 from nodemix.optimizer.packing.draft import to_packing
 from nodemix.optimizer.packing.market import to_market
-from nodemix.optimizer.packing.search import Search
+from nodemix.optimizer.packing.search import Search, require_best
 from nodemix.optimizer.plan import Result
 from nodemix.optimizer.problem.types import OfferCap, Problem, Row
 from nodemix.optimizer.resources import Resources
@@ -23,18 +24,20 @@ def solve(problem: Problem, deadline: Deadline, rng: np.random.Generator) -> Res
     Raises:
         InfeasiblePlanError: no packing within the caps was found; the message names the cap.
     """
-    search = Search(to_market(problem), deadline, rng, [cap.name for cap in problem.caps])
+    market = to_market(problem)
+    search = Search(market, deadline, rng)
     search.run()
-    best = search.require_best()
-    others = [draft for draft in search.incumbent.elite if draft is not best]
+    best = require_best(search, [cap.name for cap in problem.caps])
+    others = distinct_drafts(market, best, [*search.incumbent.elite, *search.others])
     return Result(
-        packing=to_packing(search.market, best),
+        packing=to_packing(market, best),
         lower_bound_usd_per_hour=min(search.lower_bound_usd_per_hour, best.cost_usd_per_hour),
-        row_duals=search.row_duals,
-        cap_duals=search.cap_duals,
-        alternatives=tuple(to_packing(search.market, draft) for draft in others),
+        row_duals=search.duals.rows,
+        cap_duals=search.duals.caps,
+        alternatives=tuple(to_packing(market, draft) for draft in others),
         progress=tuple(search.incumbent.milestones),
         seconds=search.incumbent.seconds,
+        lp_value_usd_per_hour=search.lp_value_usd_per_hour,
     )
 
 
