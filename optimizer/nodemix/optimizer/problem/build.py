@@ -74,7 +74,7 @@ def build_problem(
     stranded = [_strand(survey, variant, lost) for variant, lost in shares.stranded.items()]
     lacking = [(s.row, s.obstacle.fact) for s in stranded if s.is_lack_of_offers]
     problem = to_problem(rows, lacking, survey.places)
-    problem, cap_notes = cap_problem(problem, policy, kept_share(fates))
+    problem = cap_problem(problem, policy, kept_share(fates))
     kept = keep_nodes(fates, counts)
     return BuiltProblem(
         problem=problem,
@@ -93,7 +93,6 @@ def build_problem(
             *shares.notes,
             *notes_of_kept(fates),
             *survey.notes,
-            *cap_notes,
             *narrow_spreads(groups, survey.places),
             *unselected_notes(counts, fates),
             *preferences_left_out(counts),

@@ -1,15 +1,10 @@
 """Limits of a policy on the mix, as linear caps over counts of offers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from nodemix.optimizer.policy import Policy, SpotRules
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, OfferCap, Problem
-from nodemix.optimizer.snapshot import Note
-
-MAX_POOL_CAPS = 200
-"""Pools with a cap of their own; each is a dense line of the master problem."""
 
 Pool = tuple[str, str]
 
@@ -28,18 +23,15 @@ class KeptShare:
     spot_vcpus: tuple[tuple[Pool, float], ...] = ()
 
 
-def cap_problem(problem: Problem, policy: Policy, kept: KeptShare) -> tuple[Problem, list[Note]]:
+def cap_problem(problem: Problem, policy: Policy, kept: KeptShare) -> Problem:
     """The problem with the policy's caps; what kept nodes use is taken off the limits."""
-    notes: list[Note] = []
-    if policy.spot.max_pool_share is not None:
-        problem, notes = _drop_spare_pools(problem)
     caps = (
         *_budget(problem, policy, kept),
         *_node_limits(problem, policy, kept),
         *_spot_share(problem, policy.spot, kept),
         *_pool_shares(problem, policy.spot.max_pool_share, kept),
     )
-    return replace(problem, caps=caps), notes
+    return replace(problem, caps=caps)
 
 
 def _budget(problem: Problem, policy: Policy, kept: KeptShare) -> list[OfferCap]:
@@ -101,47 +93,3 @@ def _pool_shares(problem: Problem, share: float | None, kept: KeptShare) -> list
         name = f"spot.maxPoolShare ({offer.instance.name}/{offer.zone})"
         caps.append(OfferCap(name, coefficients, left))
     return caps
-
-
-def _drop_spare_pools(problem: Problem) -> tuple[Problem, list[Note]]:
-    """Only the spot pools that are cheapest for some row, where there are too many to cap."""
-    is_spot = spot_mask(problem)
-    pools = int(is_spot.sum())
-    if pools <= MAX_POOL_CAPS:
-        return problem, []
-    chosen = _cheapest_for_rows(problem, np.flatnonzero(is_spot).tolist())
-    keep = ~is_spot
-    keep[chosen] = True
-    fact = (
-        f"spot.maxPoolShare is planned over the {len(chosen)} spot pools that are cheapest for "
-        f"some workload, of {pools}; the lower bound holds for these"
-    )
-    return take_offers(problem, keep), [Note("policy", fact)]
-
-
-def _cheapest_for_rows(problem: Problem, spot: Sequence[int]) -> list[int]:
-    """The best of ``spot`` for every row, then second bests and so on until MAX_POOL_CAPS."""
-    fitting = np.repeat(problem.max_per_node[:, None], len(spot), axis=1)
-    for need, room in zip(problem.requests.T, problem.room[spot].T, strict=True):
-        whole = room[None, :] // np.maximum(need, 1)[:, None]
-        fitting = np.where(need[:, None] > 0, np.minimum(fitting, whole), fitting)
-    holds = problem.compatible[:, spot]
-    price = np.where(holds, problem.price_usd_per_hour[spot] / np.maximum(fitting, 1), np.inf)
-    order = np.argsort(price, axis=1, kind="stable")
-    chosen: dict[int, None] = {}
-    for rank, best in enumerate(order.T.tolist()):
-        if rank and len(chosen) >= MAX_POOL_CAPS:
-            break
-        chosen.update({spot[offer]: None for row, offer in enumerate(best) if holds[row, offer]})
-    return list(chosen)
-
-
-def take_offers(problem: Problem, keep: BoolArray) -> Problem:
-    """The problem with only the offers marked in ``keep``, shape (offers,)."""
-    return replace(
-        problem,
-        offers=tuple(o for o, kept in zip(problem.offers, keep.tolist(), strict=True) if kept),
-        room=problem.room[keep],
-        price_usd_per_hour=problem.price_usd_per_hour[keep],
-        compatible=problem.compatible[:, keep],
-    )
