@@ -81,9 +81,10 @@ def capped_problems(draw: st.DrawFn) -> Problem:
     share = draw(st.sampled_from((0.0, 0.3, 0.7)))
     pool = draw(st.integers(0, len(problem.offers) - 1))
     in_pool = (np.arange(len(problem.offers)) == pool) & is_spot
+    least = min(draw(st.integers(1, 12)), int(problem.demand.sum()))
     choices = {
         "spot.maxShare": OfferCap("spot.maxShare", vcpus * (is_spot - share), 0.0),
-        "minNodes": OfferCap("minNodes", -ones, -float(draw(st.integers(1, 12)))),
+        "minNodes": OfferCap("minNodes", -ones, -float(least)),
         "maxNodes": OfferCap("maxNodes", ones, float(problem.demand.sum())),
         "spot.maxPoolShare": OfferCap(
             "spot.maxPoolShare", vcpus * ((in_pool & is_spot) - 0.5), 0.0

@@ -11,7 +11,7 @@ from nodemix.optimizer.packing.dive import DiveParams, dive, round_greedily
 from nodemix.optimizer.packing.draft import to_packing, trim
 from nodemix.optimizer.packing.enumeration import EnumerationParams, enumerate_patterns
 from nodemix.optimizer.packing.generation import Generation, GenerationParams
-from nodemix.optimizer.packing.greedy import greedy_draft, share_values
+from nodemix.optimizer.packing.greedy import capped_draft, greedy_draft, share_values
 from nodemix.optimizer.packing.incumbent import Incumbent
 from nodemix.optimizer.packing.local_search import LocalSearch, LocalSearchParams, make_scene
 from nodemix.optimizer.packing.market import Market
@@ -252,6 +252,25 @@ class TestLocalSearch:
     def test_settings_out_of_range_are_refused(self) -> None:
         with pytest.raises(ParameterError, match="most_nodes"):
             LocalSearchParams(most_nodes=1)
+
+
+class TestGreedy:
+    def test_a_tight_node_limit_asks_for_larger_nodes(self) -> None:
+        """Small nodes are the best value; four large ones are all the limit allows."""
+        market = make_market(
+            workloads=[(32, 1000)], offers=[(2, 0.1), (8, 0.5)], caps=[([1.0, 1.0], 4.0)]
+        )
+
+        assert greedy_draft(market, share_values(market)) is None
+        draft = capped_draft(market)
+        assert draft is not None
+        assert draft.is_allowed(market)
+        assert draft.held.tolist() == [32]
+
+    def test_a_limit_that_no_plan_keeps_gives_none(self) -> None:
+        market = make_market(workloads=[(32, 1000)], offers=[(8, 0.5)], caps=[([1.0], 3.0)])
+
+        assert capped_draft(market) is None
 
 
 class TestRepair:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from nodemix.optimizer.packing.bound import Duals
 from nodemix.optimizer.packing.draft import Draft, join, make_draft, trim
-from nodemix.optimizer.packing.greedy import greedy_draft
 from nodemix.optimizer.packing.market import Market
-from nodemix.optimizer.packing.part import rest_of
+from nodemix.optimizer.packing.part import complete_greedily
 from nodemix.optimizer.packing.repair import meet_caps
 from nodemix.optimizer.problem.types import IntArray
+
+LEAST_VALUE_USD_PER_HOUR = 1e-9
+"""Of a pod whose dual is zero, so that its blurred value still orders it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,15 +65,12 @@ class Breeder:
 
     def _complete(self, draft: Draft) -> Draft | None:
         """The draft with nodes for what it lacks; None where the caps do not allow that."""
-        part = rest_of(self.market, draft)
-        if part.market.rows:
-            blur = 1.0 + self.noise * (2.0 * self.rng.random(part.market.rows) - 1.0)
-            values = np.maximum(self.duals.rows[part.rows], 1e-9) * blur
-            rest = greedy_draft(part.market, values)
-            if rest is None:
-                return None
-            draft = join(self.market, draft, part.lift(rest))
-        full = trim(self.market, draft)
+        blur = 1.0 + self.noise * (2.0 * self.rng.random(self.market.rows) - 1.0)
+        values = np.maximum(self.duals.rows, LEAST_VALUE_USD_PER_HOUR) * blur
+        completed = complete_greedily(self.market, draft, self.duals, values)
+        if completed is None:
+            return None
+        full = trim(self.market, completed)
         if not full.is_allowed(self.market):
             full = meet_caps(self.market, full)
         return full if full.is_allowed(self.market) else None

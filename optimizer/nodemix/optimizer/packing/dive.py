@@ -7,10 +7,9 @@ from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.packing.columns import ColumnPool
 from nodemix.optimizer.packing.draft import Draft, join, make_draft
 from nodemix.optimizer.packing.generation import Generation, GenerationParams
-from nodemix.optimizer.packing.greedy import greedy_draft
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.packing.master import Relaxation
-from nodemix.optimizer.packing.part import Part, rest_of
+from nodemix.optimizer.packing.part import Part, complete_greedily, rest_of
 from nodemix.optimizer.packing.restricted import MipParams, restricted_draft
 from nodemix.optimizer.problem.types import FloatArray, IntArray
 
@@ -49,12 +48,7 @@ def floor_draft(market: Market, pool: ColumnPool, x: FloatArray) -> Draft:
 
 def round_greedily(market: Market, pool: ColumnPool, relaxation: Relaxation) -> Draft | None:
     """The whole part of the relaxation, the rest by the greedy at its duals."""
-    whole = floor_draft(market, pool, relaxation.x)
-    part = rest_of(market, whole)
-    if part.market.rows == 0:
-        return whole
-    rest = greedy_draft(part.market, relaxation.duals.rows[part.rows])
-    return None if rest is None else join(market, whole, part.lift(rest))
+    return complete_greedily(market, floor_draft(market, pool, relaxation.x), relaxation.duals)
 
 
 def dive(
@@ -66,7 +60,7 @@ def dive(
 ) -> Draft | None:
     """A whole draft near the relaxation, or None where caps or time stand in the way."""
     bought = floor_draft(market, pool, relaxation.x)
-    duals, seeds = relaxation.duals.rows, _seeds(pool, relaxation)
+    seeds = _seeds(pool, relaxation)
     while True:
         part = rest_of(market, bought)
         if part.market.rows == 0:
@@ -77,11 +71,11 @@ def dive(
         generation.run(deadline)
         found = generation.relaxation
         if found is None or deadline.has_passed:
-            return _finish(bought, part, duals)
+            return complete_greedily(market, bought, relaxation.duals)
         if found.x.sum() <= params.mip_nodes:
             within = deadline.within(params.mip_s)
             rest = restricted_draft(part.market, small, found, within, params.mip)
-            last = _finish(bought, part, duals)
+            last = complete_greedily(market, bought, part.lift_duals(found.duals))
             if rest is None:
                 return last
             full = join(market, bought, part.lift(rest))
@@ -121,8 +115,3 @@ def _round_step(market: Market, pool: ColumnPool, x: FloatArray, params: DivePar
             counts[k] += 1
             left = left - pods[k]
     return make_draft(market, offers, pods, counts)
-
-
-def _finish(bought: Draft, part: Part, duals: FloatArray) -> Draft | None:
-    rest = greedy_draft(part.market, duals[part.rows])
-    return None if rest is None else join(part.whole, bought, part.lift(rest))

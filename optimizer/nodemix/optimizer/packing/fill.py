@@ -181,9 +181,9 @@ def _leader(ratios: FloatArray, blocked: BoolArray) -> int:
 @compiled
 def _affordable(coefficients: FloatArray, cap_left: FloatArray) -> int:
     """How many nodes the caps still allow; 2**31 when they do not limit this offer."""
-    most = 2**31
+    most = float(2**31)
     for c in range(len(cap_left)):
         if coefficients[c] > 0.0:
             slack = cap_left[c] + 1e-9 * (1.0 + abs(cap_left[c]))
-            most = min(most, int(np.floor(slack / coefficients[c])))
-    return most
+            most = min(most, np.floor(slack / coefficients[c]))
+    return int(most)

@@ -8,6 +8,7 @@ from nodemix.optimizer.errors import ParameterError
 from nodemix.optimizer.packing.bound import Duals
 from nodemix.optimizer.packing.compiled import compiled
 from nodemix.optimizer.packing.draft import Draft, make_draft
+from nodemix.optimizer.packing.greedy import LEAST_CHARGE
 from nodemix.optimizer.packing.market import CAP_TOLERANCE, Market
 from nodemix.optimizer.packing.recreate import Nodes, Scene, pick_nodes, recreate
 from nodemix.optimizer.problem.types import FloatArray, IntArray
@@ -16,8 +17,6 @@ BATCH = 32
 """Iterations between two looks at the clock; some 10 ms, at most 50 on the largest plans."""
 LARGE = 300_000
 """Nodes times rows from which on worse plans are not accepted: going back to the best is dear."""
-LEAST_CHARGE = 0.05
-"""Share of its price at which an offer counts at least, however much a cap pays for it."""
 _LEAST_SAVING = 1e-9
 
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from nodemix.optimizer.packing.bound import Duals
 from nodemix.optimizer.packing.columns import ColumnPool
-from nodemix.optimizer.packing.draft import Draft, make_draft
+from nodemix.optimizer.packing.draft import Draft, join, make_draft
+from nodemix.optimizer.packing.greedy import capped_draft, greedy_draft
 from nodemix.optimizer.packing.market import Market, dominators
 from nodemix.optimizer.problem.types import FloatArray, IntArray
 
@@ -32,6 +34,16 @@ class Part:
         pods = np.zeros((len(draft.offers), self.whole.rows), dtype=np.int64)
         pods[:, self.rows] = draft.pods
         return make_draft(self.whole, self.offers[draft.offers], pods, draft.counts)
+
+    def duals(self, duals: Duals) -> Duals:
+        """The duals of the whole, for the rows of the part."""
+        return Duals(duals.rows[self.rows], duals.caps)
+
+    def lift_duals(self, duals: Duals) -> Duals:
+        """Duals of the part in terms of the whole; 0 for the other rows."""
+        rows = np.zeros(self.whole.rows)
+        rows[self.rows] = duals.rows
+        return Duals(rows, duals.caps)
 
     def add_patterns(self, pool: ColumnPool, offers: IntArray, pods: IntArray) -> None:
         """Put patterns of the whole into a pool of the part, cut to what the part needs."""
@@ -70,3 +82,21 @@ def rest_of(market: Market, draft: Draft) -> Part:
     demand = np.maximum(market.demand - draft.held, 0)
     used = market.cap_use(draft.offer_counts(market))
     return take_part(market, demand, market.cap_limits - used)
+
+
+def complete_greedily(
+    market: Market, bought: Draft, duals: Duals, values: FloatArray | None = None
+) -> Draft | None:
+    """``bought`` and what the greedy buys for the rest at the duals, or None where caps block it.
+
+    Args:
+        values: of one pod of each row instead of the duals', shape (rows,).
+    """
+    part = rest_of(market, bought)
+    if part.market.rows == 0:
+        return bought
+    worth = (duals.rows if values is None else values)[part.rows]
+    rest = greedy_draft(part.market, worth, part.duals(duals).charged(part.market))
+    if rest is None:
+        rest = capped_draft(part.market)
+    return None if rest is None else join(market, bought, part.lift(rest))

@@ -12,6 +12,9 @@ from nodemix.optimizer.packing.master import Relaxation, cap_scales, quiet_solve
 from nodemix.optimizer.problem.types import FloatArray, IntArray
 from scipy import sparse
 
+CAUTION = 0.5
+"""Share of the time left that the solver is told; it looks at its clock so rarely."""
+
 
 @dataclass(frozen=True, slots=True)
 class MipParams:
@@ -44,7 +47,7 @@ def restricted_draft(
         return None
     solver = quiet_solver()
     solver.setOptionValue("mip_rel_gap", params.relative_gap)
-    solver.setOptionValue("time_limit", max(deadline.left_s, 0.001))
+    solver.setOptionValue("time_limit", max(CAUTION * deadline.left_s, 0.001))
     solver.passModel(_model(market, pool.offers[chosen], pool.pods[chosen]))
     solver.run()
     if solver.getInfo().primal_solution_status != highspy.kSolutionStatusFeasible:

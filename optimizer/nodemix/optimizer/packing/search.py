@@ -13,7 +13,7 @@ from nodemix.optimizer.packing.dive import DiveParams, dive, round_greedily
 from nodemix.optimizer.packing.draft import Draft, make_draft
 from nodemix.optimizer.packing.enumeration import EnumerationParams, enumerate_patterns
 from nodemix.optimizer.packing.generation import Generation, GenerationParams
-from nodemix.optimizer.packing.greedy import greedy_draft, share_values
+from nodemix.optimizer.packing.greedy import capped_draft, greedy_draft, share_values
 from nodemix.optimizer.packing.incumbent import Incumbent
 from nodemix.optimizer.packing.local_search import LocalSearch, LocalSearchParams, make_scene
 from nodemix.optimizer.packing.market import Market
@@ -71,6 +71,8 @@ class Search:
             return
         self.duals = Duals(share_values(self.market), self.duals.caps)
         self._offer(greedy_draft(self.market, self.duals.rows), "greedy")
+        if self.incumbent.best is None:
+            self._offer(capped_draft(self.market), "greedy within caps")
         self.lower_bound_usd_per_hour = fractional_bound(self.market)
         generation = self._generate()
         relaxation = generation.relaxation
