@@ -13,7 +13,7 @@ from nodemix.optimizer.packing.knapsack import counting_knapsacks, plain_knapsac
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.packing.master import Master, Relaxation
 from nodemix.optimizer.packing.pricing import price_offers
-from nodemix.optimizer.problem.types import FloatArray
+from nodemix.optimizer.problem.types import FloatArray, IntArray
 
 PAYS = 1e-7
 """Share of its price a pattern must be worth beyond it to be taken in."""
@@ -73,6 +73,15 @@ class Generation:
     def is_converged(self) -> bool:
         """Whether the last rounds found nothing that pays."""
         return self._effort >= len(self._params.tree_nodes)
+
+    def best_offers(self, most: int) -> IntArray:
+        """The offers whose best pattern may be worth most for its price, ascending."""
+        duals = self.relaxation.duals if self.relaxation is not None else None
+        if duals is None or len(self.market.price) <= most:
+            return np.arange(len(self.market.price))
+        charged = np.maximum(duals.charged(self.market), _LEAST_TARGET)
+        gain = self._plain.worth(duals.rows, charged, _STEPS) / charged
+        return np.sort(np.argsort(-gain, kind="stable")[:most])
 
     def run(self, deadline: Deadline) -> None:
         """Rounds until nothing pays, or the time or the rounds are used up."""

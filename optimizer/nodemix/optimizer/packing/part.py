@@ -1,6 +1,6 @@
 """A part of a market's demand as a smaller market, and the way back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from nodemix.optimizer.packing.bound import Duals
@@ -75,6 +75,21 @@ def take_part(market: Market, demand: IntArray, cap_limits: FloatArray) -> Part:
         cap_limits=cap_limits,
     )
     return Part(market, small, rows, holders[kept], stand_ins)
+
+
+def only_offers(market: Market, offers: IntArray) -> Part:
+    """All the demand, with some of the offers only, shape (offers,)."""
+    stand_ins = np.full(len(market.price), -1, dtype=np.int64)
+    stand_ins[offers] = np.arange(len(offers))
+    small = replace(
+        market,
+        offers=market.offers[offers],
+        room=np.ascontiguousarray(market.room[offers]),
+        price=np.ascontiguousarray(market.price[offers]),
+        compatible=np.ascontiguousarray(market.compatible[offers]),
+        cap_coefficients=np.ascontiguousarray(market.cap_coefficients[:, offers]),
+    )
+    return Part(market, small, np.arange(market.rows), offers, stand_ins)
 
 
 def rest_of(market: Market, draft: Draft) -> Part:

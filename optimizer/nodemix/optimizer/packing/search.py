@@ -18,11 +18,15 @@ from nodemix.optimizer.packing.incumbent import Incumbent
 from nodemix.optimizer.packing.local_search import LocalSearch, LocalSearchParams, make_scene
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.packing.master import Relaxation
+from nodemix.optimizer.packing.part import only_offers
 from nodemix.optimizer.packing.repair import meet_caps
 from nodemix.optimizer.packing.restricted import MipParams, restricted_draft
 
 FIRST_ROUNDING = 20
 """Rounds of column generation before a plan is made of it; then again at twice as many."""
+
+UNDER_CAPS = LocalSearchParams(warmth=0.1, most_skipped=0.8)
+"""Caps are walls that a cold walk does not climb: on the demo 11.9 $/h instead of 12.2 in 3 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class StageParams:
         generation, dive, local_search: ends of these stages; the genetic search has the rest.
         close: most time for listing all patterns a better plan could use, as a share.
         close_gap: in shares of the cost, above which that is not tried.
+        most_offers: that all stages look at under caps; of more, the column generation alone
+            sees all.
     """
 
     generation: float = 0.4
@@ -40,6 +46,7 @@ class StageParams:
     local_search: float = 0.85
     close: float = 0.08
     close_gap: float = 0.02
+    most_offers: int = 300
 
 
 class Search:
@@ -76,13 +83,32 @@ class Search:
         self.lower_bound_usd_per_hour = fractional_bound(self.market)
         generation = self._generate()
         relaxation = generation.relaxation
-        if relaxation is not None and relaxation.is_met:
+        if self._has_caps and len(self.market.price) > self._params.most_offers:
+            self._search_best_offers(generation)
+        elif relaxation is not None and relaxation.is_met:
             self._close_gap(generation, relaxation)
             self._dive(relaxation)
             self._force(relaxation)
             self._search_locally()
             self._close_gap(generation, relaxation)
         self._evolve()
+
+    def _search_best_offers(self, generation: Generation) -> None:
+        """All stages on the offers that look best; the bound stays that of all of them.
+
+        A share of the mix for each spot pool makes a thousand pools differ that could otherwise
+        stand in for each other, and every stage but the first looks at each offer many times.
+        """
+        part = only_offers(self.market, generation.best_offers(self._params.most_offers))
+        inner = Search(part.market, self._deadline, self._rng, self._params)
+        inner.run()
+        for draft in inner.incumbent.elite:
+            self._offer(part.lift(draft), "best offers")
+        self.others += [part.lift(draft) for draft in inner.others]
+
+    @property
+    def _has_caps(self) -> bool:
+        return len(self.market.cap_limits) > 0
 
     def _until(self, share: float) -> Deadline:
         """The point in time at which this share of the time is used up."""
@@ -152,7 +178,8 @@ class Search:
         best, until = self.incumbent.best, self._until(self._params.local_search)
         if best is not None and not until.has_passed:
             scene = make_scene(self.market, self.duals)
-            search = LocalSearch(self.market, scene, self._rng, LocalSearchParams())
+            params = UNDER_CAPS if self._has_caps else LocalSearchParams()
+            search = LocalSearch(self.market, scene, self._rng, params)
             self._offer(search.improve(best, until), "local search")
 
     def _evolve(self) -> None:
