@@ -1,7 +1,7 @@
 """The stages of the search, one after the other, each with a share of the time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
@@ -37,6 +37,7 @@ class StageParams:
         generation, dive, local_search: ends of these stages; the genetic search has the rest.
         close: most time for listing all patterns a better plan could use, as a share.
         close_gap: in shares of the cost, above which that is not tried.
+        wide: end of the column generation where the stages after it start anew on fewer offers.
         most_offers: that all stages look at under caps; of more, the column generation alone
             sees all.
     """
@@ -46,6 +47,7 @@ class StageParams:
     local_search: float = 0.85
     close: float = 0.08
     close_gap: float = 0.02
+    wide: float = 0.25
     most_offers: int = 300
 
 
@@ -83,7 +85,7 @@ class Search:
         self.lower_bound_usd_per_hour = fractional_bound(self.market)
         generation = self._generate()
         relaxation = generation.relaxation
-        if self._has_caps and len(self.market.price) > self._params.most_offers:
+        if self._is_wide:
             self._search_best_offers(generation)
         elif relaxation is not None and relaxation.is_met:
             self._close_gap(generation, relaxation)
@@ -100,7 +102,8 @@ class Search:
         stand in for each other, and every stage but the first looks at each offer many times.
         """
         part = only_offers(self.market, generation.best_offers(self._params.most_offers))
-        inner = Search(part.market, self._deadline, self._rng, self._params)
+        params = replace(self._params, generation=0.1, dive=0.25, local_search=0.95)
+        inner = Search(part.market, self._deadline, self._rng, params)
         inner.run()
         for draft in inner.incumbent.elite:
             self._offer(part.lift(draft), "best offers")
@@ -109,6 +112,10 @@ class Search:
     @property
     def _has_caps(self) -> bool:
         return len(self.market.cap_limits) > 0
+
+    @property
+    def _is_wide(self) -> bool:
+        return self._has_caps and len(self.market.price) > self._params.most_offers
 
     def _until(self, share: float) -> Deadline:
         """The point in time at which this share of the time is used up."""
@@ -125,7 +132,7 @@ class Search:
         for draft in self.incumbent.elite:
             self._pool.add_draft(draft)
         generation = Generation(self.market, self._pool, GenerationParams())
-        until = self._until(self._params.generation)
+        until = self._until(self._params.wide if self._is_wide else self._params.generation)
         rounds, next_rounding = 0, FIRST_ROUNDING
         while not until.has_passed and generation.advance(until):
             rounds += 1
