@@ -49,7 +49,7 @@ def test_every_nodemix_command_of_the_readme_exists(commands: list[str]) -> None
 
 def test_every_file_named_in_the_readme_exists(repository: Path, readme: str) -> None:
     linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
-    applied = re.findall(r"kubectl apply -[fk] (\S+)", readme)
+    applied = re.findall(r"kubectl apply (?:--server-side )?-[fk] (\S+)", readme)
 
     assert linked != []
     assert [path for path in (*linked, *applied) if not (repository / path).exists()] == []
