@@ -117,7 +117,10 @@ class Cluster:
 
 
 def read_cluster(objects: Iterable[Json], namespaces: Collection[str] = ()) -> Cluster:
-    """The cluster of these objects; only pods of ``namespaces`` need a place, if any are given."""
+    """The cluster of these objects; only pods of ``namespaces`` need a place, if any are given.
+
+    Nodes that run only pods of other namespaces do not count then.
+    """
     by_kind: dict[str, list[Json]] = defaultdict(list)
     for obj in objects:
         by_kind[obj["kind"]].append(obj)
@@ -131,9 +134,12 @@ def read_cluster(objects: Iterable[Json], namespaces: Collection[str] = ()) -> C
     pods_on: dict[str | None, Counter[str]] = defaultdict(Counter)
     for facts in free:
         pods_on[facts.node][facts.workload] += 1
+    own = [pod for pod in free if not namespaces or pod.namespace in namespaces]
+    foreign = {pod.node for pod in free} - {pod.node for pod in own}
     nodes = {n["metadata"]["name"]: n for n in by_kind["Node"]}
+    nodes = {name: node for name, node in nodes.items() if name not in foreign}
     return Cluster(
-        pods=[pod for pod in free if not namespaces or pod.namespace in namespaces],
+        pods=own,
         nodes={name: _node(n, total(taken[name]), pods_on[name]) for name, n in nodes.items()},
         daemon_sets=[_template(obj) for obj in by_kind["DaemonSet"]],
     )

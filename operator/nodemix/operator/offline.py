@@ -28,6 +28,7 @@ from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.errors import EmptyCatalogError
 from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.problem.scope import selects
 from nodemix.optimizer.snapshot import Note, Snapshot
 from pydantic import ValidationError
 
@@ -243,10 +244,8 @@ def answer(question: Question, *, is_recorded: bool) -> Answer:
 
 
 def _refuse_empty_selection(question: Question) -> None:
-    from nodemix.operator.reconcile import selects  # noqa: PLC0415 - a second; lists need it not
-
     policy, pods = question.terms.policy, question.snapshot.pods
-    if not any(selects(policy.selector, pod) for pod in pods):
+    if not any(selects(policy.selector, pod.namespace, pod.template) for pod in pods):
         raise EmptySelectionError(
             f"{POLICY_KIND}/{policy.name}",
             f"spec.selector matches none of the cluster's {len(pods)} pods",

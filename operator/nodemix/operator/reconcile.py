@@ -32,7 +32,8 @@ from nodemix.operator.worker import DecisionOutcome, DecisionRequest
 from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.errors import CatalogError, OptimizerError
 from nodemix.optimizer.plan import Recommendation
-from nodemix.optimizer.policy import Policy, WorkloadSelector
+from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.problem.scope import selects
 from nodemix.optimizer.snapshot import Note, Pod, Snapshot
 from pydantic import ValidationError
 
@@ -183,13 +184,6 @@ def _request(
     )
 
 
-def selects(selector: WorkloadSelector, pod: Pod) -> bool:
-    """Whether a policy plans for the pod."""
-    if selector.namespaces and pod.namespace not in selector.namespaces:
-        return False
-    return set(selector.match_labels) <= set(pod.template.labels)
-
-
 def _selected(
     policy: PolicyObject, others: Iterable[PolicyObject], snapshot: Snapshot
 ) -> list[Pod]:
@@ -200,7 +194,7 @@ def _selected(
         PolicyConflictError: an older policy plans for some of them.
     """
     selector = policy.policy.selector
-    pods = [pod for pod in snapshot.pods if selects(selector, pod)]
+    pods = [pod for pod in snapshot.pods if selects(selector, pod.namespace, pod.template)]
     if not pods:
         raise EmptySelectionError(
             f"NodeMixPolicy/{policy.name}",
@@ -221,7 +215,7 @@ def _is_older(other: PolicyObject, policy: PolicyObject) -> bool:
 
 def _refuse_overlap(policy: PolicyObject, other: PolicyObject, pods: list[Pod]) -> None:
     selector = other.policy.selector
-    shared = [pod for pod in pods if selects(selector, pod)]
+    shared = [pod for pod in pods if selects(selector, pod.namespace, pod.template)]
     if shared:
         raise PolicyConflictError(
             f"NodeMixPolicy/{policy.name}",

@@ -20,6 +20,7 @@ from nodemix.optimizer.plan import PackedNodes, PlannedNodes, Recommendation, Re
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.build import build_problem
 from nodemix.optimizer.problem.built import BuiltProblem
+from nodemix.optimizer.problem.scope import in_scope
 from nodemix.optimizer.problem.types import FloatArray, Problem
 from nodemix.optimizer.risk.shortfall import shortfall_probability, spread_over_rows
 from nodemix.optimizer.snapshot import Note, Snapshot, WorkloadKey
@@ -66,6 +67,7 @@ def decide(
         InfeasiblePlanError: the policy's caps leave no plan.
     """
     started_s = clock()
+    snapshot = in_scope(snapshot, policy.selector)
     paths = _paths(snapshot, forecast, policy.service_level.lead_time_s)
     deadline = Deadline.after(clock, policy.search_s)
     candidate = _capacity_search(snapshot, paths, policy, catalog, deadline, rng)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from nodemix.optimizer.policy import WorkloadSelector
 from nodemix.optimizer.problem.architectures import bound_to
 from nodemix.optimizer.problem.digest import digest
+from nodemix.optimizer.problem.scope import selects
 from nodemix.optimizer.snapshot import (
     DisruptionBudget,
     Note,
@@ -136,10 +137,7 @@ def count_pods(
 
 def is_selected(variant: Variant, selector: WorkloadSelector) -> bool:
     """Whether a policy with this selector plans for the variant's pods."""
-    if selector.namespaces and variant.workload.namespace not in selector.namespaces:
-        return False
-    labels = dict(variant.template.labels)
-    return all(labels.get(key) == value for key, value in selector.match_labels)
+    return selects(selector, variant.workload.namespace, variant.template)
 
 
 def _single_replicas(snapshot: Snapshot) -> frozenset[WorkloadKey]:
