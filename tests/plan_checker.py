@@ -332,6 +332,53 @@ def _money_is_right(plan: _Plan) -> Iterator[str]:
         yield f"saving_usd_per_hour is {document['saving_usd_per_hour']}, not {saving:.6f}"
 
 
+def _savings_add_up(plan: _Plan) -> Iterator[str]:
+    """Only a change has sources of its saving, and new places are no saving."""
+    savings = plan.document.get("savings")
+    if savings is None:
+        return
+    if not plan.document["is_change"]:
+        yield "savings are split by source, and nothing changes"
+    saving = plan.document["saving_usd_per_hour"]
+    if not abs(sum(savings.values()) - saving) <= plan.usd:  # so that NaN is a fault too
+        yield f"savings sum to {sum(savings.values()):.6f}, the saving is {saving}"
+    spare = any(entry.get("headroom") for entry in plan.entries)
+    for name, may_cost in (("headroom", spare), ("waiting", True)):
+        usd = savings[f"{name}_usd_per_hour"]
+        if usd > 0 or (usd < 0 and not may_cost):
+            yield f"savings of {name} are {usd}"
+
+
+def _margins_are_of_bought_pools(plan: _Plan) -> Iterator[str]:
+    """Runner-ups are on sale at the price shown, and are another type or market."""
+    bought = {group.pool for group in plan.groups if group.host is None}
+    for pool in plan.document["pools"]:
+        own, other = _pool(pool), pool.get("runner_up")
+        margins = [pool.get(f"node_{which}_usd_per_hour") for which in ("more", "less")]
+        if own not in bought and [*margins, other] != [None, None, None]:
+            yield f"{'/'.join(own)}: has margins, and no node of it is bought"
+        if other is None:
+            continue
+        price = plan.market.usd_per_hour.get(_pool(other))
+        if price is None or abs(price - other["price_usd_per_hour"]) > plan.usd:
+            yield f"{'/'.join(_pool(other))}: costs {price}, as a runner-up {other}"
+        if (own[0], own[2]) == (other["instance_type"], other["capacity_type"]):
+            yield f"{'/'.join(own)}: is its own runner-up"
+
+
+def _runner_ups_could_do(plan: _Plan) -> Iterator[str]:
+    """In the place of the nodes they are compared with, pods and all."""
+    others = {_pool(pool): pool.get("runner_up") for pool in plan.document["pools"]}
+    swapped = [
+        {**entry, **{name: other[name] for name in ("instance_type", "zone", "capacity_type")}}
+        for entry in plan.entries
+        if not entry.get("kept_nodes") and (other := others.get(_pool(entry)))
+    ]
+    stand_in = replace(plan, document={**plan.document, "nodes": swapped})
+    for complaint in (*_pods_fit(stand_in), *_pods_may_run_there(stand_in)):
+        yield f"as a runner-up, {complaint}"
+
+
 def _bound_and_gap_agree(plan: _Plan) -> Iterator[str]:
     cost, bound = (plan.document[f"{n}_usd_per_hour"] for n in ("plan", "lower_bound"))
     if not math.isfinite(bound) or not 0 <= bound <= cost + plan.usd:
@@ -416,6 +463,9 @@ RULES: Sequence[Callable[[_Plan], Iterator[str]]] = (
     _hostname_spreads_hold,
     _anti_affinities_hold,
     _money_is_right,
+    _savings_add_up,
+    _margins_are_of_bought_pools,
+    _runner_ups_could_do,
     _bound_and_gap_agree,
     _pools_add_up,
     _demand_adds_up,

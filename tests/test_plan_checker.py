@@ -155,7 +155,7 @@ def nodes_entry(pool: str, pods: dict[str, int], price: float, **fields: Any) ->
     }
 
 
-def pool_entry(pool: str, now: int, then: int, price: float) -> Json:
+def pool_entry(pool: str, now: int, then: int, price: float, **fields: Any) -> Json:
     instance_type, zone, market = pool.split("/")
     return {
         "instance_type": instance_type,
@@ -165,6 +165,18 @@ def pool_entry(pool: str, now: int, then: int, price: float) -> Json:
         "nodes_plan": then,
         "price_usd_per_hour": price,
         "why": "cheapest",
+        **fields,
+    }
+
+
+def runner_up_entry(pool: str, price: float, break_even: float) -> Json:
+    instance_type, zone, market = pool.split("/")
+    return {
+        "instance_type": instance_type,
+        "zone": zone,
+        "capacity_type": market,
+        "price_usd_per_hour": price,
+        "break_even_usd_per_hour": break_even,
     }
 
 
@@ -195,7 +207,15 @@ def make_document() -> Json:
         ],
         "unplaceable": [{"workload": GIANT, "pods": 1, "why": "needs 900 vCPU"}],
         "pools": [
-            pool_entry(f"{A}/spot", 0, 1, 0.03),
+            pool_entry(
+                f"{A}/spot",
+                0,
+                1,
+                0.03,
+                node_more_usd_per_hour=0.0,
+                node_less_usd_per_hour=-0.01,
+                runner_up=runner_up_entry(f"{A}/on-demand", 0.1, 0.03),
+            ),
             pool_entry(f"{B}/spot", 0, 1, 0.03),
             pool_entry(f"{A}/on-demand", 1, 1, 0.1),
             pool_entry(f"{B}/on-demand", 2, 1, 0.1),
@@ -213,6 +233,13 @@ def make_document() -> Json:
             "usd_per_gib_hour": 0.001,
             "usd_per_gpu_hour": 0.1,
             "caps": [],
+        },
+        "savings": {
+            "spot_usd_per_hour": 0.44,
+            "shape_usd_per_hour": 0.0,
+            "packing_usd_per_hour": -0.1,
+            "waiting_usd_per_hour": 0.0,
+            "headroom_usd_per_hour": 0.0,
         },
         "demand": [
             {"workload": w, "pods_now": n, "pods_planned": n, "source": "requests"}
@@ -243,6 +270,7 @@ def make_unchanged() -> Json:
         "is_change": False,
         "plan_usd_per_hour": 0.8,
         "saving_usd_per_hour": 0.0,
+        "savings": None,
         "lower_bound_usd_per_hour": 0.8,
         "gap": 0.0,
         "nodes": [
@@ -283,6 +311,10 @@ def set_field(name: str, value: object) -> Callable[[Json], object]:
 
 def set_entry(index: int, **fields: object) -> Callable[[Json], object]:
     return lambda document: document["nodes"][index].update(fields)
+
+
+def set_runner_up(**fields: object) -> Callable[[Json], object]:
+    return lambda document: document["pools"][0]["runner_up"].update(fields)
 
 
 def move(workload: str, source: int, target: int, pods: int = 1) -> Callable[[Json], None]:
@@ -368,6 +400,37 @@ FAULTS: dict[str, tuple[Callable[[Json], object], str]] = {
     "the plan's cost is wrong": (set_field("plan_usd_per_hour", 0.45), "plan_usd_per_hour is 0.45"),
     "today's cost is wrong": (set_field("current_usd_per_hour", 0.9), "current_usd_per_hour is"),
     "the saving is wrong": (set_field("saving_usd_per_hour", 0.4), "saving_usd_per_hour is 0.4"),
+    "the sources do not sum to the saving": (
+        lambda d: d["savings"].update(spot_usd_per_hour=0.43),
+        "savings sum to 0.330000, the saving is 0.34",
+    ),
+    "a source of the saving is no number": (
+        lambda d: d["savings"].update(spot_usd_per_hour=float("nan")),
+        "savings sum to nan",
+    ),
+    "headroom is charged that nobody has": (
+        lambda d: d["savings"].update(headroom_usd_per_hour=-0.1, packing_usd_per_hour=0.0),
+        "savings of headroom are -0.1",
+    ),
+    "pods that wait are a saving": (
+        lambda d: d["savings"].update(waiting_usd_per_hour=0.1, packing_usd_per_hour=-0.2),
+        "savings of waiting are 0.1",
+    ),
+    "a saving of no change has sources": (set_field("is_change", False), "nothing changes"),
+    "a pool that ends has margins": (
+        lambda d: d["pools"][-1].update(node_less_usd_per_hour=0.1),
+        "has margins, and no node of it is bought",
+    ),
+    "a runner-up has another price": (set_runner_up(price_usd_per_hour=0.2), "costs 0.1, as a"),
+    "a runner-up is not on sale": (set_runner_up(zone="us-west-2a"), "costs None, as a"),
+    "a runner-up is the same offer": (
+        set_runner_up(capacity_type="spot", price_usd_per_hour=0.03),
+        "is its own runner-up",
+    ),
+    "a runner-up cannot hold the pods": (
+        set_runner_up(instance_type="m7g.large", capacity_type="spot", price_usd_per_hour=0.03),
+        "as a runner-up, default/Deployment/api on m7g.large/us-east-1a/spot",
+    ),
     "the bound is above the cost": (set_field("lower_bound_usd_per_hour", 0.47), "not between 0"),
     "the bound is negative": (set_field("lower_bound_usd_per_hour", -0.1), "not between 0"),
     "the bound is no number": (set_field("lower_bound_usd_per_hour", float("nan")), "not between"),

@@ -6,6 +6,9 @@ from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.problem.types import FloatArray
 from nodemix.optimizer.snapshot import CapacityType, Note, WorkloadKey
 
+PoolKey = tuple[str, str, CapacityType]
+"""Instance type, zone and market."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackedNodes:
@@ -92,12 +95,44 @@ class PlannedNodes:
 
 
 @dataclass(frozen=True, slots=True)
+class RunnerUp:
+    """The next best offer that could take the place of any new node of a pool, with its pods.
+
+    Args:
+        price_usd_per_hour: of one node.
+        break_even_usd_per_hour: below this price it would be the better one.
+    """
+
+    instance_type: str
+    zone: str
+    capacity_type: CapacityType
+    price_usd_per_hour: float
+    break_even_usd_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoolMargins:
+    """What a small change of a pool would do, by the duals of the relaxation.
+
+    Args:
+        node_more_usd_per_hour: by how much one more node would change the plan's cost.
+        node_less_usd_per_hour: likewise of one node less; negative where that would save.
+        runner_up: None where no other type or market could hold the same pods.
+    """
+
+    node_more_usd_per_hour: float
+    node_less_usd_per_hour: float
+    runner_up: RunnerUp | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PoolChange:
     """One row of the recommendation: a pool now and in the plan.
 
     Args:
         price_usd_per_hour: of one node; None where the catalog does not know it.
         why: one sentence.
+        margins: None where the plan buys no node of the pool.
     """
 
     instance_type: str
@@ -107,6 +142,12 @@ class PoolChange:
     nodes_plan: int
     price_usd_per_hour: float | None
     why: str
+    margins: PoolMargins | None = None
+
+    @property
+    def key(self) -> PoolKey:
+        """What tells two pools apart."""
+        return (self.instance_type, self.zone, self.capacity_type)
 
     @property
     def delta_nodes(self) -> int:
@@ -173,6 +214,33 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class Savings:
+    """The saving by its source; the parts sum to it. Negative where a part costs more.
+
+    What each is exactly: see `nodemix.optimizer.explain.savings`.
+
+    Args:
+        spot_usd_per_hour: from spot instead of on-demand nodes.
+        shape_usd_per_hour: from instance types that give more for the same money.
+        packing_usd_per_hour: from fewer and fuller nodes.
+        waiting_usd_per_hour: for pods that no node of known price holds today; never positive.
+        headroom_usd_per_hour: for pods that are forecast; never positive.
+    """
+
+    spot_usd_per_hour: float
+    shape_usd_per_hour: float
+    packing_usd_per_hour: float
+    waiting_usd_per_hour: float
+    headroom_usd_per_hour: float
+
+    @property
+    def total_usd_per_hour(self) -> float:
+        """The whole saving."""
+        parts = (self.spot_usd_per_hour, self.shape_usd_per_hour, self.packing_usd_per_hour)
+        return sum(parts) + self.waiting_usd_per_hour + self.headroom_usd_per_hour
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """What is shown, stored in a NodeMixPlan and, only in Apply mode, carried out.
 
@@ -181,6 +249,7 @@ class Recommendation:
         nodes: the plan, every pod of the snapshot exactly once except ``unplaceable``.
         current_usd_per_hour: of today's nodes whose price is known.
         lower_bound_usd_per_hour: certified, kept nodes included.
+        savings: None where today's nodes are kept.
         reasons: plain sentences, most important first.
         assumptions: what was taken for granted (spot by default, no history, ...).
         notes: what was left out or degraded, with the remedy.
@@ -196,6 +265,7 @@ class Recommendation:
     lower_bound_usd_per_hour: float
     risk: Risk
     prices: Prices = field(default_factory=Prices)
+    savings: Savings | None = None
     demand: tuple[WorkloadDemand, ...] = ()
     unplaceable: tuple[Unplaceable, ...] = ()
     reasons: tuple[str, ...] = ()

@@ -15,7 +15,12 @@ from nodemix.optimizer.decision import (
     pod_paths,
     pods_by_workload,
 )
-from nodemix.optimizer.explain import plan_risk, pool_changes, reasons, resource_prices
+from nodemix.optimizer.explain.margins import pool_margins
+from nodemix.optimizer.explain.pools import pool_changes, with_margins
+from nodemix.optimizer.explain.prices import resource_prices
+from nodemix.optimizer.explain.risk import plan_risk
+from nodemix.optimizer.explain.savings import saving_sources
+from nodemix.optimizer.explain.sentences import reasons
 from nodemix.optimizer.plan import PackedNodes, PlannedNodes, Recommendation, Result, WorkloadDemand
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.build import build_problem
@@ -212,17 +217,20 @@ def _recommend(
     else:
         nodes = (*_planned_nodes(built, result), *built.kept)
         cost = plan_usd_per_hour
+    pools = pool_changes(snapshot.nodes, nodes, catalog)
+    prices = resource_prices(built.problem, result)
     draft = Recommendation(
         policy=policy.name,
         made_at_s=snapshot.taken_at_s,
         is_change=not keep_now,
         nodes=nodes,
-        pools=pool_changes(snapshot.nodes, nodes, catalog),
+        pools=pools if keep_now else with_margins(pools, pool_margins(built.problem, result)),
         current_usd_per_hour=built.current_usd_per_hour,
         plan_usd_per_hour=cost,
         lower_bound_usd_per_hour=min(bound, cost),
         risk=plan_risk(nodes, catalog, candidate.shortfall),
-        prices=resource_prices(built.problem, result),
+        prices=prices,
+        savings=None if keep_now else saving_sources(built, result, prices, catalog),
         unplaceable=built.unplaceable,
         notes=(*built.notes, *_shortfall_note(candidate, policy)),
     )

@@ -3,9 +3,12 @@
 from nodemix.optimizer.plan import (
     PlannedNodes,
     PoolChange,
+    PoolMargins,
     Prices,
     Recommendation,
     Risk,
+    RunnerUp,
+    Savings,
     Unplaceable,
     WorkloadDemand,
 )
@@ -61,6 +64,17 @@ def a_recommendation() -> Recommendation:
                 nodes_plan=2,
                 price_usd_per_hour=0.06,
                 why="cheapest room for shop/Deployment/cart <1 of 5 pods a node>",
+                margins=PoolMargins(
+                    node_more_usd_per_hour=0.0031,
+                    node_less_usd_per_hour=-0.0124,
+                    runner_up=RunnerUp(
+                        "c6g.xlarge",
+                        "us-east-1a",
+                        CapacityType.SPOT,
+                        price_usd_per_hour=0.0712,
+                        break_even_usd_per_hour=0.0600000004,
+                    ),
+                ),
             ),
             PoolChange(
                 "m5.large",
@@ -85,6 +99,13 @@ def a_recommendation() -> Recommendation:
             usd_per_core_hour=0.0123,
             usd_per_gib_hour=0.0011,
             caps=(("budget.usdPerHour", 0.5),),
+        ),
+        savings=Savings(
+            spot_usd_per_hour=0.1640000004,
+            shape_usd_per_hour=0.12,
+            packing_usd_per_hour=0.3839999996,
+            waiting_usd_per_hour=0.0,
+            headroom_usd_per_hour=-0.02,
         ),
         demand=(WorkloadDemand(CART, pods_now=10, pods_planned=12, source="forecast"),),
         unplaceable=(Unplaceable(TRAIN, 3, "asks for 16 GPUs, the largest offer has 8"),),

@@ -1,10 +1,18 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
-from nodemix.operator.report.document import PlanDocument, document_schema, to_document
+from nodemix.operator.report.document import (
+    PlanDocument,
+    PoolEntry,
+    RunnerUpEntry,
+    SavingsEntry,
+    document_schema,
+    to_document,
+)
 from pydantic import ValidationError
 
 from tests.operator.report.examples import a_recommendation
@@ -72,6 +80,50 @@ def test_saving_share_of_an_empty_cluster_is_zero() -> None:
     assert to_document(empty).saving_share == 0.0
 
 
+def test_sources_of_the_saving_sum_to_it_in_spite_of_rounding() -> None:
+    document = to_document(a_recommendation())
+    assert document.savings is not None
+
+    parts = document.savings.model_dump()
+
+    assert parts["spot_usd_per_hour"] == 0.164
+    assert sum(parts.values()) == pytest.approx(document.saving_usd_per_hour, abs=1e-12)
+
+
+def test_a_plan_that_keeps_todays_nodes_has_no_sources_of_a_saving() -> None:
+    assert to_document(replace(a_recommendation(), savings=None)).savings is None
+
+
+def test_a_pool_names_its_runner_up_and_what_a_node_would_change() -> None:
+    pool = as_json()["pools"][1]  # type: ignore[index]  # JSON
+
+    assert pool["node_more_usd_per_hour"] == 0.0031
+    assert pool["node_less_usd_per_hour"] == -0.0124
+    assert pool["runner_up"] == {
+        "instance_type": "c6g.xlarge",
+        "zone": "us-east-1a",
+        "capacity_type": "spot",
+        "price_usd_per_hour": 0.0712,
+        "break_even_usd_per_hour": 0.06,
+    }
+
+
+def test_a_pool_that_ends_has_no_runner_up() -> None:
+    pool = as_json()["pools"][0]  # type: ignore[index]  # JSON
+
+    assert (pool["node_more_usd_per_hour"], pool["runner_up"]) == (None, None)
+
+
+def test_a_document_from_before_these_fields_is_still_read() -> None:
+    document = as_json()
+    del document["savings"]
+    for pool in document["pools"]:  # type: ignore[attr-defined]  # JSON
+        for field in ("node_more_usd_per_hour", "node_less_usd_per_hour", "runner_up"):
+            del pool[field]
+
+    assert PlanDocument.model_validate(document).savings is None
+
+
 def test_the_bound_is_never_rounded_up() -> None:
     assert to_document(a_recommendation()).lower_bound_usd_per_hour == 0.118765
 
@@ -107,6 +159,14 @@ def test_schema_refuses_a_document_without_its_proof() -> None:
 
 def test_committed_schema_is_the_generated_one() -> None:
     assert json.loads(SCHEMA_FILE.read_text()) == document_schema()
+
+
+@pytest.mark.parametrize(
+    "field",
+    sorted([*SavingsEntry.model_fields, *PoolEntry.model_fields, *RunnerUpEntry.model_fields]),
+)
+def test_every_field_of_a_pool_and_of_the_savings_is_documented(field: str) -> None:
+    assert re.search(rf"[`\"]{field}[`\"]", PAGE.read_text())
 
 
 @pytest.mark.parametrize("field", sorted(PlanDocument.model_fields))

@@ -74,6 +74,14 @@ def test_pictures_are_put_in_as_they_are() -> None:
         "workloads without a word on it may use spot",
         "[warning] node-1: no instance type label; label it",
         "dry-run: nothing was changed",
+        "Where the saving comes from",
+        '<td class="whole">packing</td><td class="number good">+0.3840</td>',
+        '<td class="whole">headroom</td><td class="number warning">-0.0200</td>',
+        "<b>+0.6480</b>",
+        '<td class="number">+0.0031</td><td class="number">-0.0124</td>',
+        "c6g.xlarge us-east-1a<br>",
+        "0.0712, wins &lt;0.0600",
+        "marginal values of the relaxation",
     ],
 )
 def test_page_says(text: str) -> None:
@@ -84,3 +92,12 @@ def test_page_of_a_plan_without_change_says_so() -> None:
     calm = replace(a_recommendation(), is_change=False)
 
     assert "Keep today&#39;s nodes" in page(calm) or "Keep today's nodes" in page(calm)
+
+
+def test_page_without_margins_has_no_columns_for_them() -> None:
+    calm = a_recommendation()
+    pools = tuple(replace(pool, margins=None) for pool in calm.pools)
+    text = page(replace(calm, pools=pools, savings=None))
+
+    assert "next best" not in text
+    assert "Where the saving comes from" not in text

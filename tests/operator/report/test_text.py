@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from nodemix.operator.report.document import to_document
 from nodemix.operator.report.text import render_text
-from nodemix.optimizer.plan import PoolChange, Recommendation
+from nodemix.optimizer.plan import PoolChange, PoolMargins, Recommendation, RunnerUp
 from nodemix.optimizer.snapshot import CapacityType
 from rich.console import Console
 
@@ -96,3 +96,37 @@ def test_large_amounts_have_cents_and_small_ones_four_decimals() -> None:
 
 def test_saving_is_given_a_month_too() -> None:
     assert "about 473 $ a month" in shown()
+
+
+def test_sources_of_the_saving_that_round_to_nothing_are_not_named() -> None:
+    line = next(line for line in shown().splitlines() if line.startswith("Savings: "))
+
+    assert line == "Savings: spot +0.1640, shape +0.1200, packing +0.3840, headroom -0.0200 $/h"
+
+
+def test_without_sources_there_is_no_line_of_them() -> None:
+    assert "Savings:" not in shown(replace(a_recommendation(), savings=None))
+
+
+def bought_beside(runner_up: RunnerUp) -> Recommendation:
+    """A pool of m5.large on spot in zone a at 0.05."""
+    margins = PoolMargins(0.0, 0.0, runner_up)
+    pool = PoolChange("m5.large", "a", CapacityType.SPOT, 0, 2, 0.05, "cheap", margins)
+    return replace(a_recommendation(), pools=(pool,))
+
+
+@pytest.mark.parametrize(
+    ("runner_up", "line"),
+    [
+        (RunnerUp("m6.large", "a", CapacityType.SPOT, 0.06, 0.05), "m6.large 0.0600, wins <0.0500"),
+        (
+            RunnerUp("m6.large", "b", CapacityType.ON_DEMAND, 0.09, 0.07),
+            "m6.large b on-demand 0.0900, wins <0.0700",
+        ),
+        (RunnerUp("m6.large", "a", CapacityType.SPOT, 0.04, 0.05), "m6.large 0.0400, wins already"),
+    ],
+)
+def test_a_runner_up_is_named_by_what_differs_and_its_break_even_price(
+    runner_up: RunnerUp, line: str
+) -> None:
+    assert f"next: {line}" in shown(bought_beside(runner_up))

@@ -55,3 +55,13 @@ def test_lifted_draft_names_the_offers_of_the_whole() -> None:
 
     assert lifted.offers.tolist() == [5]
     assert lifted.cost_usd_per_hour == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("readings", [0, 1, 5, 10, 20, 40])
+def test_search_of_too_little_time_to_tell_the_best_offers_has_a_plan(readings: int) -> None:
+    params = StageParams(most_offers=4)
+    search = Search(one_pool_each_at_most(6), ticking(readings), np.random.default_rng(0), params)
+
+    search.run()
+
+    assert search.incumbent.best is not None

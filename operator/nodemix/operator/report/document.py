@@ -15,6 +15,8 @@ from nodemix.optimizer.plan import (
     Prices,
     Recommendation,
     Risk,
+    RunnerUp,
+    Savings,
     Unplaceable,
     WorkloadDemand,
 )
@@ -59,6 +61,18 @@ class NodesEntry(_Part):
     )
 
 
+class RunnerUpEntry(_Part):
+    """The next best offer that could take the place of any new node of a pool, with its pods."""
+
+    instance_type: str
+    zone: str
+    capacity_type: CapacityType
+    price_usd_per_hour: float = Field(description="Of one node.")
+    break_even_usd_per_hour: float = Field(
+        description="Below this price of one node it would be the better one."
+    )
+
+
 class PoolEntry(_Part):
     """A pool (instance type, zone, market) now and in the plan."""
 
@@ -71,6 +85,19 @@ class PoolEntry(_Part):
         description="Of one node; null where the catalog does not know it."
     )
     why: str
+    node_more_usd_per_hour: float | None = Field(
+        default=None,
+        description="Marginal change of the plan's cost with one node more, by the relaxation; "
+        "null where the plan buys none.",
+    )
+    node_less_usd_per_hour: float | None = Field(
+        default=None,
+        description="Likewise with one node less, its pods elsewhere; negative where that saves.",
+    )
+    runner_up: RunnerUpEntry | None = Field(
+        default=None,
+        description="Null where the plan buys none, or no other type or market could do.",
+    )
 
 
 class UnplaceableEntry(_Part):
@@ -117,6 +144,20 @@ class PricesEntry(_Part):
     caps: tuple[CapPrice, ...] = ()
 
 
+class SavingsEntry(_Part):
+    """The saving by its source; the parts sum to it. Negative where a part costs more."""
+
+    spot_usd_per_hour: float = Field(description="From spot instead of on-demand nodes.")
+    shape_usd_per_hour: float = Field(
+        description="From instance types that give more for the same money."
+    )
+    packing_usd_per_hour: float = Field(description="From fewer and fuller nodes.")
+    waiting_usd_per_hour: float = Field(
+        description="For pods that wait today or whose nodes have no known price."
+    )
+    headroom_usd_per_hour: float = Field(description="For pods that are forecast.")
+
+
 class NoteEntry(_Part):
     """Something the reader should know about one object."""
 
@@ -147,6 +188,9 @@ class PlanDocument(_Part):
     pools: tuple[PoolEntry, ...] = ()
     risk: RiskEntry
     prices: PricesEntry = PricesEntry()
+    savings: SavingsEntry | None = Field(
+        default=None, description="Where the saving comes from; null where today's nodes are kept."
+    )
     demand: tuple[DemandEntry, ...] = ()
     reasons: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
@@ -175,13 +219,14 @@ def to_document(recommendation: Recommendation) -> PlanDocument:
     """The document of ``recommendation``; nothing of it is left out."""
     current = _usd(recommendation.current_usd_per_hour)
     plan = _usd(recommendation.plan_usd_per_hour)
+    saving = _usd(current - plan)
     return PlanDocument(
         policy=recommendation.policy,
         made_at=datetime.fromtimestamp(recommendation.made_at_s, UTC),
         is_change=recommendation.is_change,
         current_usd_per_hour=current,
         plan_usd_per_hour=plan,
-        saving_usd_per_hour=_usd(current - plan),
+        saving_usd_per_hour=saving,
         lower_bound_usd_per_hour=_usd_down(recommendation.lower_bound_usd_per_hour),
         gap=round(recommendation.gap, USD_DECIMALS),
         nodes=tuple(_nodes_entry(nodes) for nodes in recommendation.nodes),
@@ -189,6 +234,7 @@ def to_document(recommendation: Recommendation) -> PlanDocument:
         pools=tuple(_pool_entry(pool) for pool in recommendation.pools),
         risk=_risk_entry(recommendation.risk),
         prices=_prices_entry(recommendation.prices),
+        savings=_savings_entry(recommendation.savings, saving),
         demand=tuple(_demand_entry(entry) for entry in recommendation.demand),
         reasons=recommendation.reasons,
         assumptions=recommendation.assumptions,
@@ -236,6 +282,7 @@ def _nodes_entry(nodes: PlannedNodes) -> NodesEntry:
 
 
 def _pool_entry(pool: PoolChange) -> PoolEntry:
+    margins = pool.margins
     return PoolEntry(
         instance_type=pool.instance_type,
         zone=pool.zone,
@@ -244,6 +291,36 @@ def _pool_entry(pool: PoolChange) -> PoolEntry:
         nodes_plan=pool.nodes_plan,
         price_usd_per_hour=_known_usd(pool.price_usd_per_hour),
         why=pool.why,
+        node_more_usd_per_hour=_known_usd(margins.node_more_usd_per_hour if margins else None),
+        node_less_usd_per_hour=_known_usd(margins.node_less_usd_per_hour if margins else None),
+        runner_up=_runner_up_entry(margins.runner_up if margins else None),
+    )
+
+
+def _runner_up_entry(runner_up: RunnerUp | None) -> RunnerUpEntry | None:
+    if runner_up is None:
+        return None
+    return RunnerUpEntry(
+        instance_type=runner_up.instance_type,
+        zone=runner_up.zone,
+        capacity_type=runner_up.capacity_type,
+        price_usd_per_hour=_usd(runner_up.price_usd_per_hour),
+        break_even_usd_per_hour=_usd(runner_up.break_even_usd_per_hour),
+    )
+
+
+def _savings_entry(savings: Savings | None, saving_usd_per_hour: float) -> SavingsEntry | None:
+    """The parts rounded; the rounding goes to packing, so that they still sum to the saving."""
+    if savings is None:
+        return None
+    spot, shape = _usd(savings.spot_usd_per_hour), _usd(savings.shape_usd_per_hour)
+    waiting, headroom = _usd(savings.waiting_usd_per_hour), _usd(savings.headroom_usd_per_hour)
+    return SavingsEntry(
+        spot_usd_per_hour=spot,
+        shape_usd_per_hour=shape,
+        packing_usd_per_hour=_usd(saving_usd_per_hour - spot - shape - waiting - headroom),
+        waiting_usd_per_hour=waiting,
+        headroom_usd_per_hour=headroom,
     )
 
 

@@ -14,7 +14,19 @@ from nodemix.operator.report.text import (
     monthly,
     note_line,
     risk_line,
+    runner_up_name,
+    runner_up_price,
+    saving_sources,
 )
+
+SOURCES = {
+    "spot": "the same nodes on spot, not on demand, less what today's spot nodes save already",
+    "shape": "instance types that give more for the same money",
+    "packing": "fewer and fuller nodes",
+    "pods that wait": "places for pods that wait today or whose nodes have no known price",
+    "headroom": "places for pods that are forecast",
+}
+"""What each source of the saving means."""
 
 
 def render_html(document: PlanDocument, pictures: Sequence[Picture] = ()) -> str:
@@ -26,6 +38,8 @@ def render_html(document: PlanDocument, pictures: Sequence[Picture] = ()) -> str
         risk_line=risk_line(document.risk),
         monthly_saving=monthly(document.saving_usd_per_hour),
         marginal_prices=marginal_prices(document),
+        savings=[(name, usd, SOURCES[name]) for name, usd in saving_sources(document)],
+        has_margins=any(pool.node_more_usd_per_hour is not None for pool in document.pools),
         notes=[(note.severity, note_line(note)) for note in document.notes],
         closing_line=CLOSING_LINE,
     )
@@ -41,8 +55,19 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["usd"] = _usd
+    environment.filters["signed"] = _signed
+    environment.filters["runner_up_name"] = runner_up_name
+    environment.filters["runner_up_price"] = runner_up_price
     return environment.get_template("report.html.j2")
 
 
 def _usd(amount: float | None, decimals: int = 4) -> str:
     return "?" if amount is None else f"{amount:.{decimals}f}"
+
+
+def _signed(amount: float | None) -> str:
+    """With its sign; empty where it is unknown."""
+    if amount is None:
+        return ""
+    rounded = round(amount, 4)
+    return f"{rounded:+.4f}" if rounded else "0"

@@ -13,6 +13,7 @@ from rich.text import Text
 CLOSING_LINE = "dry-run: nothing was changed"
 HOURS_PER_MONTH = 730.0
 ROUND_FROM_USD = 10.0
+SMALLEST_SHOWN_USD = 5e-5
 
 WIDE_COLUMNS = 110
 """From here on the reason fits beside a pool and its numbers."""
@@ -82,13 +83,55 @@ def monthly(usd_per_hour: float) -> str:
 
 
 def proof_lines(document: PlanDocument) -> list[str]:
-    """The bound, the risk, what one more unit would cost, and the demand."""
-    lines = [f"Proof: {bound_line(document)}", f"Risk: {risk_line(document.risk)}"]
+    """The saving's sources, the bound, the risk, what one more unit would cost, the demand."""
+    sources = saving_sources(document)
+    lines = [f"Savings: {', '.join(f'{name} {usd:+.4f}' for name, usd in sources)} $/h"]
+    lines = lines if sources else []
+    lines += [f"Proof: {bound_line(document)}", f"Risk: {risk_line(document.risk)}"]
     if prices := marginal_prices(document):
         lines.append(f"One more: {prices}")
     if document.forecast_model:
         lines.append(f"Demand: forecast by {document.forecast_model}, {grown_line(document)}")
     return lines
+
+
+def saving_sources(document: PlanDocument) -> list[tuple[str, float]]:
+    """Each source of the saving that a reader could see, USD per hour; minus is a cost."""
+    parts = document.savings
+    if parts is None:
+        return []
+    named = [
+        ("spot", parts.spot_usd_per_hour),
+        ("shape", parts.shape_usd_per_hour),
+        ("packing", parts.packing_usd_per_hour),
+        ("pods that wait", parts.waiting_usd_per_hour),
+        ("headroom", parts.headroom_usd_per_hour),
+    ]
+    return [(name, usd) for name, usd in named if abs(usd) >= SMALLEST_SHOWN_USD]
+
+
+def runner_up_line(pool: PoolEntry) -> str:
+    """The next best offer, and the price that would make it the best; empty without one."""
+    return f"next: {runner_up_name(pool)} {runner_up_price(pool)}" if pool.runner_up else ""
+
+
+def runner_up_price(pool: PoolEntry) -> str:
+    """What the next best offer costs, and below which price it wins; empty without one."""
+    if pool.runner_up is None:
+        return ""
+    price, wins_below = pool.runner_up.price_usd_per_hour, pool.runner_up.break_even_usd_per_hour
+    return f"{price:.4f}, " + ("wins already" if price < wins_below else f"wins <{wins_below:.4f}")
+
+
+def runner_up_name(pool: PoolEntry) -> str:
+    """The next best offer: its type, and of zone and market what differs; empty without one."""
+    other = pool.runner_up
+    if other is None:
+        return ""
+    words = [other.instance_type]
+    words += [other.zone] if other.zone != pool.zone else []
+    words += [other.capacity_type] if other.capacity_type != pool.capacity_type else []
+    return " ".join(words)
 
 
 def bound_line(document: PlanDocument) -> str:
@@ -162,8 +205,9 @@ class _PoolRow:
 
     @property
     def why(self) -> str:
-        """The reason, the same for all of them."""
-        return self.pools[0].why
+        """The reason, the same for all of them, and what would come next."""
+        first = self.pools[0]
+        return "\n".join(filter(None, [first.why, runner_up_line(first)]))
 
     def numbers(self) -> tuple[str, ...]:
         """Nodes, price of one, and change of the cost."""

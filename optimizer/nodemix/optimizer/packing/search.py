@@ -85,7 +85,7 @@ class Search:
         self.lower_bound_usd_per_hour = fractional_bound(self.market)
         generation = self._generate()
         relaxation = generation.relaxation
-        if self._is_wide:
+        if self._is_wide and relaxation is not None:
             self._search_best_offers(generation)
         elif relaxation is not None and relaxation.is_met:
             self._close_gap(generation, relaxation)

@@ -1,0 +1,32 @@
+"""What can go wrong with a plan."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.plan import PlannedNodes, PoolKey, Risk
+from nodemix.optimizer.snapshot import CapacityType
+
+HOURS_PER_DAY = 24.0
+
+
+def plan_risk(
+    nodes: Iterable[PlannedNodes], catalog: Catalog, shortfall_probability: float | None
+) -> Risk:
+    """Shares of vCPUs on spot and in one pool, and interruptions to expect."""
+    offers = catalog.by_key()
+    vcpus: Counter[PoolKey] = Counter()
+    interruptions_per_hour = 0.0
+    for group in nodes:
+        offer = offers.get((group.instance_type, group.zone, group.capacity_type))
+        if offer is not None:
+            vcpus[offer.key] += group.count * offer.instance.vcpus
+            interruptions_per_hour += group.count * offer.interruptions_per_hour
+    total = max(1, sum(vcpus.values()))
+    spot = [count for key, count in vcpus.items() if key[2] is CapacityType.SPOT]
+    return Risk(
+        shortfall_probability=shortfall_probability,
+        spot_share=sum(spot) / total,
+        worst_pool_share=max(spot, default=0) / total,
+        interruptions_per_day=interruptions_per_hour * HOURS_PER_DAY,
+    )

@@ -1,0 +1,38 @@
+"""Why the plan is what it is, in sentences."""
+
+from nodemix.optimizer.plan import Recommendation
+
+
+def reasons(recommendation: Recommendation) -> tuple[str, ...]:
+    """Plain sentences, most important first."""
+    sentences = [_headline(recommendation)]
+    if recommendation.risk.shortfall_probability is not None:
+        sentences.append(
+            "on fresh demand paths some pod would lack a place within the lead time with "
+            f"probability {recommendation.risk.shortfall_probability:.3f}"
+        )
+    sentences.append(
+        f"{recommendation.risk.spot_share:.0%} of the vCPUs are on spot, "
+        f"{recommendation.risk.worst_pool_share:.0%} in the largest spot pool; "
+        f"about {recommendation.risk.interruptions_per_day:.2f} interruptions a day by the "
+        "catalog's priors"
+    )
+    sentences.extend(
+        f"{name} binds: one unit more would save {dual:.4f} $/h"
+        for name, dual in recommendation.prices.caps
+    )
+    return tuple(sentences)
+
+
+def _headline(recommendation: Recommendation) -> str:
+    """Saving, bound and gap in one sentence."""
+    plan = recommendation.plan_usd_per_hour
+    bound = recommendation.lower_bound_usd_per_hour
+    proof = f"no plan can cost less than {bound:.4f} $/h (gap {recommendation.gap:.1%})"
+    if not recommendation.is_change:
+        known = all(p.price_usd_per_hour is not None for p in recommendation.pools if p.nodes_now)
+        nodes = "today's nodes" if known else "today's nodes (those of known price)"
+        return f"{nodes} stay at {plan:.4f} $/h; {proof}"
+    saving = recommendation.saving_usd_per_hour
+    verb = "saves" if saving >= 0 else "costs"
+    return f"{plan:.4f} $/h {verb} {abs(saving):.4f} $/h against today's nodes; {proof}"
