@@ -1,9 +1,11 @@
 """Measures the optimizer on packing instances and prints JSON.
 
-``python -m benchmarks.optimizer --data DIR [--instance NAME ...] --seconds S --seed N --out FILE``
+``python -m benchmarks.optimizer --data DIR [--instance NAME ...] --seconds S --seed N --out FILE
+[--baselines [NAME ...]]``
 
 DIR holds ``catalog_aws.csv``, ``offers_us_east_1.csv`` and ``instances/*.json``. Every instance
-runs in a process of its own, so that the peak memory is its own.
+runs in a process of its own, so that the peak memory is its own. ``--baselines`` adds what other
+ways to plan cost on the same problem; `protocol.md` says how all of it is measured.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -26,10 +29,36 @@ from nodemix.optimizer.problem.types import Problem
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 KIB_PER_MIB = 1024
+BASELINES = (
+    "karpenter",
+    "karpenter_tuned",
+    "least_waste",
+    "price",
+    "kubepacs",
+    "naive_deap",
+    "spotkube",
+)
+"""Names in `benchmarks.baselines.all`, which is not imported here: memory and time are ours."""
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def measure(instance_json: Path, data: Path, seconds: float, seed: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What to measure.
+
+    Args:
+        data: folder of the CSVs.
+        seconds: wall time of our solver.
+        baselines: names of those that run too, after it.
+    """
+
+    data: Path
+    seconds: float
+    seed: int
+    baselines: tuple[str, ...] = ()
+
+
+def measure(instance_json: Path, run: Run) -> dict[str, Any]:
     """Solve one instance in this process, which has not loaded the engine before."""
     process_started_s = time.monotonic()
     from nodemix.optimizer.packing.solve import solve, warm_up  # noqa: PLC0415 - timed apart
@@ -37,14 +66,14 @@ def measure(instance_json: Path, data: Path, seconds: float, seed: int) -> dict[
 
     warm_up()
     started_s = time.monotonic()
-    catalog, offers = data / "catalog_aws.csv", data / "offers_us_east_1.csv"
+    catalog, offers = run.data / "catalog_aws.csv", run.data / "offers_us_east_1.csv"
     problem = read_instance(instance_json, catalog, offers)
     built_s = time.monotonic() - started_s
-    deadline = Deadline(time.monotonic, started_s + seconds)
-    result = solve(problem, deadline, np.random.default_rng(seed))
-    return {
+    deadline = Deadline(time.monotonic, started_s + run.seconds)
+    result = solve(problem, deadline, np.random.default_rng(run.seed))
+    record = {
         "instance": instance_json.stem,
-        "seed": seed,
+        "seed": run.seed,
         "seconds": time.monotonic() - started_s,
         "cold_start_seconds": started_s - process_started_s,
         **_figures(result, built_s),
@@ -52,6 +81,21 @@ def measure(instance_json: Path, data: Path, seconds: float, seed: int) -> dict[
         "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB,
         "nodes": [_nodes(problem, group) for group in result.packing.nodes],
     }
+    return record | ({"baselines": _baselines(problem, run)} if run.baselines else {})
+
+
+def _baselines(problem: Problem, run: Run) -> dict[str, dict[str, float]]:
+    """Cost and wall time of each baseline."""
+    from benchmarks.baselines.all import BY_NAME  # noqa: PLC0415 - not in our memory and time
+
+    figures = {}
+    for name in run.baselines:
+        started_s = time.monotonic()
+        cost = BY_NAME[name](problem, np.random.default_rng(run.seed)).cost_usd_per_hour
+        seconds = time.monotonic() - started_s
+        figures[name] = {"cost_usd_per_hour": cost, "seconds": seconds}
+        print(f"  {name}: {cost:.4f} USD/h, {seconds:.1f} s", file=sys.stderr)
+    return figures
 
 
 def _figures(result: Result, built_s: float) -> dict[str, Any]:
@@ -93,7 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     records = [
-        _in_own_process(path, options.data, options.seconds, options.seed + repeat)
+        _in_own_process(
+            path,
+            Run(options.data, options.seconds, options.seed + repeat, tuple(options.baselines)),
+        )
         for path in instances
         for repeat in range(options.repeats)
     ]
@@ -105,16 +152,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def default_data() -> Path:
+    """The folder of the CSVs where ``--data`` does not name it."""
     data = Path(os.environ.get("NODEMIX_DATA") or REPOSITORY.parent / "shared" / "data")
+    return data / "optimizer"
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.optimizer", description=__doc__)
-    parser.add_argument("--data", type=Path, default=data / "optimizer", help="folder of the CSVs")
+    parser.add_argument("--data", type=Path, default=default_data(), help="folder of the CSVs")
     parser.add_argument("--instance", nargs="+", default=[], help="names, or their beginnings")
     parser.add_argument("--seconds", type=float, default=10.0, help="wall time per instance")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=1, help="runs per instance, seed by seed")
+    parser.add_argument(
+        "--baselines", nargs="*", default=(), choices=BASELINES, help="run these too; all if bare"
+    )
     parser.add_argument("--out", type=Path, default=None, help="file for the JSON")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.baselines = BASELINES if options.baselines == [] else options.baselines
+    return options
 
 
 def _instances(data: Path, names: Sequence[str]) -> list[Path]:
@@ -122,13 +179,13 @@ def _instances(data: Path, names: Sequence[str]) -> list[Path]:
     return [path for path in paths if not names or path.stem.startswith(tuple(names))]
 
 
-def _in_own_process(path: Path, data: Path, seconds: float, seed: int) -> dict[str, Any]:
+def _in_own_process(path: Path, run: Run) -> dict[str, Any]:
     """Measure in a fresh process, so that peak memory and cold start are of this run alone."""
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as executor:
-        record = executor.submit(measure, path, data, seconds, seed).result()
+        record = executor.submit(measure, path, run).result()
     cost, bound = record["cost_usd_per_hour"], record["lower_bound_usd_per_hour"]
     print(
-        f"{path.stem} seed {seed}: {cost:.4f} USD/h, bound {bound:.4f}, "
+        f"{path.stem} seed {run.seed}: {cost:.4f} USD/h, bound {bound:.4f}, "
         f"{record['seconds']:.2f} s, {record['peak_rss_mib']:.0f} MiB",
         file=sys.stderr,
     )

@@ -15,7 +15,7 @@ def record(tmp_path_factory: pytest.TempPathFactory, nodemix_data: Path) -> dict
     out = tmp_path_factory.mktemp("benchmark") / "out.json"
     data = str(nodemix_data / "optimizer")
     arguments = ["--data", data, "--instance", "d1", "--seconds", str(SECONDS), "--out", str(out)]
-    assert main(arguments) == 0
+    assert main([*arguments, "--baselines", "karpenter", "price"]) == 0
     (only,) = json.loads(out.read_text())
     return dict(only)
 
@@ -50,6 +50,17 @@ def test_record_holds_what_its_readers_expect(record: dict[str, object]) -> None
         "peak_rss_mib",
         "nodes",
     } <= record.keys()
+
+
+def test_only_the_named_baselines_run_and_none_is_below_the_bound(
+    record: dict[str, object],
+) -> None:
+    baselines = record["baselines"]
+    assert isinstance(baselines, dict)
+    bound = float(str(record["lower_bound_usd_per_hour"]))
+
+    assert set(baselines) == {"karpenter", "price"}
+    assert all(figures["cost_usd_per_hour"] >= bound for figures in baselines.values())
 
 
 def test_figures_are_in_order(record: dict[str, object]) -> None:
