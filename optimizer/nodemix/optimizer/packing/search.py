@@ -12,6 +12,7 @@ from nodemix.optimizer.packing.columns import ColumnPool
 from nodemix.optimizer.packing.dive import DiveParams, dive, round_greedily
 from nodemix.optimizer.packing.draft import Draft, make_draft
 from nodemix.optimizer.packing.enumeration import EnumerationParams, enumerate_patterns
+from nodemix.optimizer.packing.exchange import on_cheapest_offers
 from nodemix.optimizer.packing.generation import Generation, GenerationParams
 from nodemix.optimizer.packing.greedy import capped_draft, greedy_draft, share_values
 from nodemix.optimizer.packing.incumbent import Incumbent
@@ -94,6 +95,8 @@ class Search:
             self._search_locally()
             self._close_gap(generation, relaxation)
         self._evolve()
+        if self.incumbent.best is not None:
+            self._offer(on_cheapest_offers(self.market, self.incumbent.best), "exchange")
 
     def _search_best_offers(self, generation: Generation) -> None:
         """All stages on the offers that look best; the bound stays that of all of them.
