@@ -32,7 +32,7 @@ def fill(
     pods[:] = 0
     total = 0.0
     for i in order:
-        if limits[i] > 0 and compatible[i] and _goes_in(requests[i], left):
+        if limits[i] > 0 and compatible[i] and goes_in(requests[i], left):
             n = limits[i]
             for d in range(len(left)):
                 if requests[i, d] > 0:
@@ -45,7 +45,7 @@ def fill(
 
 
 @compiled
-def _goes_in(request: IntArray, left: IntArray) -> bool:
+def goes_in(request: IntArray, left: IntArray) -> bool:
     """Whether one pod fits; asked first because most do not, and divisions are slow."""
     for d in range(len(left)):  # noqa: SIM110 - all() over a generator does not compile
         if request[d] > left[d]:

@@ -5,6 +5,7 @@ Scores are those of Kubernetes 1.36, in its whole numbers from 0 to 100.
 
 import numpy as np
 from nodemix.optimizer.packing.compiled import compiled
+from nodemix.optimizer.packing.fill import goes_in
 from nodemix.optimizer.problem.types import FloatArray, IntArray
 
 PENDING = -1
@@ -50,7 +51,7 @@ def schedule(  # noqa: PLR0917 - a kernel takes plain arrays
         while seen < nodes and found < to_find:
             node = (start + seen) % nodes
             seen += 1
-            if limits[row, node] == 0 or not _fits(requests[row], free[node]):
+            if limits[row, node] == 0 or not goes_in(requests[row], free[node]):
                 continue
             found += 1
             score = _score(
@@ -71,14 +72,6 @@ def schedule(  # noqa: PLR0917 - a kernel takes plain arrays
         free[chosen] -= requests[row]
         busy[chosen] += counted[row]
     return places
-
-
-@compiled
-def _fits(request: IntArray, free: IntArray) -> bool:
-    for d in range(len(request)):  # noqa: SIM110 - all() over a generator does not compile
-        if request[d] > free[d]:
-            return False
-    return True
 
 
 @compiled
