@@ -15,17 +15,11 @@ from nodemix.operator.api.policy import ForecastSpec, NodeMixPolicySpec
 from nodemix.operator.api.translate import to_policy
 from nodemix.operator.errors import EmptySelectionError, PolicyError
 from nodemix.operator.metrics.history import DEFAULT_STEP_S, history_from_file, only_series
+from nodemix.operator.prices.static_file import file_catalog
 from nodemix.operator.report.document import PlanDocument, to_document
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest, decide_in_worker, warm_up
 from nodemix.optimizer.catalog.bundled import bundled_catalog
-from nodemix.optimizer.catalog.csv_files import (
-    OFFER_COLUMNS,
-    load_catalog,
-    parse_offers,
-    read_records,
-)
 from nodemix.optimizer.catalog.types import Catalog
-from nodemix.optimizer.errors import EmptyCatalogError
 from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.scope import selects
@@ -124,14 +118,7 @@ def read_catalog(catalog_csv: Path | None, offers_csv: Path | None) -> Catalog:
     """
     if offers_csv is None:
         return bundled_catalog()
-    if catalog_csv is not None:
-        return load_catalog(catalog_csv, offers_csv)
-    instances = {offer.instance.name: offer.instance for offer in bundled_catalog().offers}
-    offers, notes = parse_offers(read_records(offers_csv, OFFER_COLUMNS), instances)
-    if not offers:
-        why = str(notes[0]) if notes else "the file holds none"
-        raise EmptyCatalogError(offers_csv.name, why)
-    return Catalog(offers, source=offers_csv.name, notes=notes)
+    return file_catalog(offers_csv, catalog_csv)
 
 
 def read_history(path: Path | None, terms: Terms, snapshot: Snapshot) -> DemandHistory | None:
