@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.problem.types import FloatArray
 from nodemix.optimizer.snapshot import CapacityType, Note, WorkloadKey
 
@@ -284,8 +283,3 @@ class Recommendation:
         """How far the plan can be above the optimum: (cost - bound) / cost, in [0, 1)."""
         cost = self.plan_usd_per_hour
         return max(0.0, cost - self.lower_bound_usd_per_hour) / cost if cost > 0 else 0.0
-
-
-def offer_label(offer: Offer) -> str:
-    """How an offer is written in tables and sentences."""
-    return f"{offer.instance.name} in {offer.zone} ({offer.capacity_type})"

@@ -152,6 +152,12 @@ class PodTemplate:
     soft: tuple[str, ...] = ()
     spot_denied: str | None = None
 
+    @property
+    def asked_labels(self) -> frozenset[str]:
+        """Keys of the node labels that the selector and the required affinity speak of."""
+        selectors = (self.required_labels, *self.required_terms)
+        return frozenset(r.key for selector in selectors for r in selector.requirements)
+
     def allows(self, labels: Mapping[str, str]) -> bool:
         """Whether a node with ``labels`` satisfies the node selector and required node affinity."""
         if not self.required_labels.matches(labels):

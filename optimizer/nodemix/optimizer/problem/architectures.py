@@ -19,15 +19,9 @@ def assumed_architectures(nodes: Iterable[Node], policy: Policy) -> tuple[str, .
     return tuple(sorted({label for label in labels if label is not None}))
 
 
-def names_an_architecture(template: PodTemplate) -> bool:
-    """Whether the pod itself says on which architectures it runs."""
-    selectors = (template.required_labels, *template.required_terms)
-    return any(r.key == ARCH_LABEL for selector in selectors for r in selector.requirements)
-
-
 def bound_to(template: PodTemplate, architectures: tuple[str, ...]) -> PodTemplate:
     """The template, on one of ``architectures`` unless it names its own; () binds nothing."""
-    if not architectures or names_an_architecture(template):
+    if not architectures or ARCH_LABEL in template.asked_labels:
         return template
     requirement = Requirement(ARCH_LABEL, "In", architectures)
     required = Selector((*template.required_labels.requirements, requirement))

@@ -144,5 +144,4 @@ def _lacking(selector: Selector, index: OfferIndex) -> tuple[Requirement, ...]:
 
 def names_a_market(template: PodTemplate) -> bool:
     """Whether the pod itself says spot or on-demand."""
-    selectors = (template.required_labels, *template.required_terms)
-    return any(r.key in MARKET_KEYS for selector in selectors for r in selector.requirements)
+    return not MARKET_KEYS.isdisjoint(template.asked_labels)

@@ -55,7 +55,7 @@ class Obstacles:
         return None
 
     def _of_labels(self, template: PodTemplate) -> Obstacle | None:
-        if all(self._allowed.index.has_label(key) for key in _keys(template)):
+        if all(self._allowed.index.has_label(key) for key in template.asked_labels):
             return None
         lacking = inexpressible(template, self._all_places.index)
         if not lacking:
@@ -81,8 +81,3 @@ class Obstacles:
     def dimensions(self) -> tuple[str, ...]:
         """Of all requests."""
         return self._allowed.dimensions
-
-
-def _keys(template: PodTemplate) -> set[str]:
-    selectors = (template.required_labels, *template.required_terms)
-    return {r.key for selector in selectors for r in selector.requirements}
