@@ -51,26 +51,12 @@ class Duals:
         return max(0.0, bound - _ROUNDING * abs(bound))
 
 
-def feasible_duals(market: Market, duals: Duals, worth: FloatArray) -> Duals:
-    """The duals scaled until no pattern is worth more than its offer's charged price.
-
-    Args:
-        worth: at least the worth at ``duals`` of the best pattern of each offer, shape (offers,).
-    """
-    caps = _affordable_cap_duals(market, duals.caps)
-    charged = np.maximum(market.price + caps @ market.cap_coefficients, 0.0)
-    ratio = np.minimum(1.0, charged / np.maximum(worth, 1e-300))
-    scale = np.where(market.compatible, ratio[:, None], 1.0).min(axis=0, initial=1.0)
-    return Duals(duals.rows * scale, caps)
-
-
-def _affordable_cap_duals(market: Market, cap_duals: FloatArray) -> FloatArray:
-    """The cap duals scaled down until no offer's adjusted price is negative."""
-    rebate = -(cap_duals @ market.cap_coefficients)
+def affordable_caps(market: Market, duals: Duals) -> Duals:
+    """The duals with those of the caps scaled down until no offer's charged price is negative."""
+    rebate = -(duals.caps @ market.cap_coefficients)
     excess = rebate > 0.0
     share = (market.price[excess] / rebate[excess]).min(initial=1.0)
-    scaled: FloatArray = cap_duals * min(1.0, share)
-    return scaled
+    return Duals(duals.rows, duals.caps * min(1.0, share))
 
 
 def fractional_bound(market: Market) -> float:

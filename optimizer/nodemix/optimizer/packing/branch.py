@@ -9,11 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 from nodemix.optimizer.packing.compiled import compiled
+from nodemix.optimizer.packing.fractional import Basis, solve_fractional
 from nodemix.optimizer.packing.pricing import relaxed_worth
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray
 
-MULTIPLES = np.array([1.0, 1.1, 0.95, 0.9, 0.8, 0.65, 0.5, 0.3, 0.0])
-"""Multiples of the multipliers at which the rest is bounded; lower ones serve deeper levels."""
+PRICINGS = 24
+"""Multipliers kept by which the rest of a pattern is bounded; the first stay, others make room."""
+_MULTIPLES = np.array([1.0, 1.1, 0.9, 0.65, 0.0])
+"""Multiples of the root's multipliers that are tried from the start."""
+_NODES_PER_SOLVE = 8
+"""Nodes of the tree for each program of a rest that is solved for new multipliers."""
+_MOVES = 60
 _SAFETY = 1e-9
 
 
@@ -40,22 +46,27 @@ class Tree(NamedTuple):
     """The rows to decide on, one a level, densest first, and the pattern under construction.
 
     Args:
+        values, requests: of each level's row.
         least, most: pods of each level's row, shape (levels,).
-        use: of the room by one pod, priced at the multipliers, shape (levels,).
-        rest: gains of the levels from each one on, shape (levels + 1, multiples).
+        pricings: multipliers of the dimensions, shape (pricings, dimensions).
+        rest: gains of the levels from each one on, shape (levels + 1, pricings).
         taken: pods of each level so far, shape (levels,).
         left: room left, shape (dimensions,).
-        sums: value of the pattern so far, and price of the room left.
+        worth: value of the pattern so far, shape (1,).
+        known: pricings so far, pricings ever, shape (2,).
     """
 
     rows: IntArray
+    values: FloatArray
+    requests: IntArray
     least: IntArray
     most: IntArray
-    use: FloatArray
+    pricings: FloatArray
     rest: FloatArray
     taken: IntArray
     left: IntArray
-    sums: FloatArray
+    worth: FloatArray
+    known: IntArray
 
 
 @compiled
@@ -101,69 +112,108 @@ def fitting(knapsack: Knapsack, row: int, left: IntArray, most: int) -> int:
 
 
 @compiled
-def rest_worth(values: FloatArray, rows: IntArray, most: IntArray, use: FloatArray) -> FloatArray:
-    """Gains of the rows from each level on, at each multiple, shape (levels + 1, multiples)."""
-    rest = np.zeros((len(rows) + 1, len(MULTIPLES)))
-    for k in range(len(rows) - 1, -1, -1):
-        for m in range(len(MULTIPLES)):
-            gain = max(0.0, values[rows[k]] - MULTIPLES[m] * use[k])
-            rest[k, m] = rest[k + 1, m] + gain * most[k]
-    return rest
+def add_pricing(tree: Tree, multipliers: FloatArray) -> None:
+    """Bound the rests by these multipliers too, in the place of older ones where all are taken."""
+    first = len(_MULTIPLES)
+    m = tree.known[1]
+    if m >= PRICINGS:
+        m = first + (m - first) % (PRICINGS - first)
+    tree.known[0] = max(tree.known[0], m + 1)
+    tree.known[1] += 1
+    tree.pricings[m] = multipliers
+    tree.rest[len(tree.rows), m] = 0.0
+    for k in range(len(tree.rows) - 1, -1, -1):
+        gain = tree.values[k]
+        for d in range(len(multipliers)):
+            gain -= multipliers[d] * tree.requests[k, d]
+        tree.rest[k, m] = tree.rest[k + 1, m] + max(gain, 0.0) * tree.most[k]
 
 
 @compiled
 def open_tree(knapsack: Knapsack, slack: float) -> Tree:
     """The tree of the patterns that lose at most ``slack`` against the Lagrangian bound."""
-    all_use = np.zeros(len(knapsack.values))
-    price_left = 0.0
-    for d in range(len(knapsack.room)):
-        price_left += knapsack.multipliers[d] * knapsack.room[d]
-        for i in range(len(all_use)):
-            all_use[i] += knapsack.multipliers[d] * knapsack.requests[i, d]
-    rows, least, most = open_rows(knapsack, all_use, slack)
-    use = all_use[rows]
-    rest = rest_worth(knapsack.values, rows, most, use)
-    taken = np.zeros(len(rows), dtype=np.int64)
-    sums = np.array([0.0, price_left])
-    return Tree(rows, least, most, use, rest, taken, knapsack.room.copy(), sums)
+    dims = len(knapsack.room)
+    use = np.zeros(len(knapsack.values))
+    for i in range(len(use)):
+        for d in range(dims):
+            use[i] += knapsack.multipliers[d] * knapsack.requests[i, d]
+    rows, least, most = open_rows(knapsack, use, slack)
+    tree = Tree(
+        rows, knapsack.values[rows], knapsack.requests[rows], least, most,
+        np.zeros((PRICINGS, dims)), np.zeros((len(rows) + 1, PRICINGS)),
+        np.zeros(len(rows), dtype=np.int64), knapsack.room.copy(), np.zeros(1),
+        np.zeros(2, dtype=np.int64),
+    )  # fmt: skip
+    for multiple in _MULTIPLES:
+        add_pricing(tree, multiple * knapsack.multipliers)
+    return tree
 
 
 @compiled
-def take(knapsack: Knapsack, tree: Tree, k: int, pods: int) -> None:
+def take(tree: Tree, k: int, pods: int) -> None:
     """Add ``pods`` (negative: take them out) of level ``k`` to the pattern."""
-    row = tree.rows[k]
     tree.taken[k] += pods
-    tree.sums[0] += pods * knapsack.values[row]
-    tree.sums[1] -= pods * tree.use[k]
+    tree.worth[0] += pods * tree.values[k]
     for d in range(len(tree.left)):
-        tree.left[d] -= pods * knapsack.requests[row, d]
+        tree.left[d] -= pods * tree.requests[k, d]
 
 
 @compiled
-def descend(knapsack: Knapsack, tree: Tree, k: int, target: float) -> bool:
-    """Take all that fits of level ``k`` if that can still come above the target."""
+def rest_bound(tree: Tree, k: int, enough: float) -> float:
+    """A bound on what the levels from ``k`` on can add; not sought below ``enough``."""
     bound = np.inf
-    for m in range(len(MULTIPLES)):
-        bound = min(bound, MULTIPLES[m] * tree.sums[1] + tree.rest[k, m])
-    if tree.sums[0] + bound <= target:
+    for m in range(tree.known[0] - 1, -1, -1):
+        price = tree.rest[k, m]
+        for d in range(len(tree.left)):
+            price += tree.pricings[m, d] * tree.left[d]
+        bound = min(bound, price)
+        if bound <= enough:
+            break
+    return bound
+
+
+@compiled
+def solve_rest(tree: Tree, k: int, enough: float) -> float:
+    """The same by the fractional program of the rest, whose multipliers are kept."""
+    dims, levels = len(tree.left), len(tree.rows) - k
+    basis = Basis(levels + np.arange(dims), np.zeros(levels, dtype=np.bool_))
+    multipliers = np.zeros(dims)
+    bound = solve_fractional(
+        tree.values[k:], tree.requests[k:], tree.most[k:], tree.left,
+        np.ones(levels, dtype=np.bool_), enough, _MOVES, basis, multipliers,
+    )  # fmt: skip
+    add_pricing(tree, multipliers)
+    return bound
+
+
+@compiled
+def descend(tree: Tree, k: int, target: float, may_solve: bool) -> bool:
+    """Take all that fits of level ``k`` if that can still come above the target."""
+    enough = target - tree.worth[0]
+    if rest_bound(tree, k, enough) <= enough:
         return False
-    n = fitting(knapsack, tree.rows[k], tree.left, tree.most[k])
+    if may_solve and solve_rest(tree, k, enough) <= enough:
+        return False
+    n = tree.most[k]
+    for d in range(len(tree.left)):
+        if tree.requests[k, d] > 0:
+            n = min(n, tree.left[d] // tree.requests[k, d])
     if n < tree.least[k]:
         return False
-    take(knapsack, tree, k, n)
+    take(tree, k, n)
     return True
 
 
 @compiled
-def retreat(knapsack: Knapsack, tree: Tree, k: int) -> int:
+def retreat(tree: Tree, k: int) -> int:
     """Take one pod less at the deepest level before ``k`` that can; the level after, -1 if none."""
     k -= 1
     while k >= 0 and tree.taken[k] <= tree.least[k]:
-        take(knapsack, tree, k, -tree.taken[k])
+        take(tree, k, -tree.taken[k])
         k -= 1
     if k < 0:
         return -1
-    take(knapsack, tree, k, -1)
+    take(tree, k, -1)
     return k + 1
 
 
@@ -200,18 +250,18 @@ def best_pattern(
     nodes = 0
     while k >= 0:
         if k == len(tree.rows):
-            if tree.sums[0] > best * (1.0 + _SAFETY):
-                best = tree.sums[0]
+            if tree.worth[0] > best * (1.0 + _SAFETY):
+                best = tree.worth[0]
                 _write(tree, pods)
-            k = retreat(knapsack, tree, k)
+            k = retreat(tree, k)
             continue
         nodes += 1
         if nodes > max_nodes:
             return best, False
-        if descend(knapsack, tree, k, best * (1.0 + _SAFETY)):
+        if descend(tree, k, best * (1.0 + _SAFETY), nodes % _NODES_PER_SOLVE == 0):
             k += 1
         else:
-            k = retreat(knapsack, tree, k)
+            k = retreat(tree, k)
     return best, True
 
 
@@ -237,20 +287,20 @@ def patterns_above(
     nodes = 0
     while k >= 0:
         if k == len(tree.rows):
-            if tree.sums[0] > target and _is_full(knapsack, tree):
+            if tree.worth[0] > target and _is_full(knapsack, tree):
                 if found == len(pods):
                     return found, False
                 _write(tree, pods[found])
                 found += 1
-            k = retreat(knapsack, tree, k)
+            k = retreat(tree, k)
             continue
         nodes += 1
         if nodes > max_nodes:
             return found, False
-        if descend(knapsack, tree, k, target):
+        if descend(tree, k, target, nodes % _NODES_PER_SOLVE == 0):
             k += 1
         else:
-            k = retreat(knapsack, tree, k)
+            k = retreat(tree, k)
     return found, True
 
 

@@ -14,11 +14,9 @@ import numpy as np
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.packing.branch import patterns_above
 from nodemix.optimizer.packing.columns import ColumnPool
-from nodemix.optimizer.packing.fill import fill
 from nodemix.optimizer.packing.knapsack import Knapsacks
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.packing.master import Relaxation
-from nodemix.optimizer.problem.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +27,24 @@ class EnumerationParams:
         shares: of the gap, tried one after the other while the lists stay short enough.
         max_patterns: in the list of one share.
         tree_nodes: of the search tree of one offer.
-        steps: subgradient steps an offer for its bound.
     """
 
     shares: tuple[float, ...] = (0.1, 0.2, 0.4, 0.7, 1.0)
     max_patterns: int = 4_000
     tree_nodes: int = 200_000
-    steps: int = 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listed:
+    """A list of patterns.
+
+    Args:
+        is_complete: whether every pattern to which no pod can be added and whose reduced cost is
+            below the gap is in it.
+    """
+
+    pool: ColumnPool
+    is_complete: bool
 
 
 def enumerate_patterns(
@@ -45,8 +54,12 @@ def enumerate_patterns(
     gap_usd_per_hour: float,
     deadline: Deadline,
     params: EnumerationParams,
-) -> ColumnPool:
-    """Patterns with reduced costs below the largest share of the gap whose list is short enough."""
+) -> Listed:
+    """Patterns with reduced costs below the largest share of the gap whose list is short enough.
+
+    Args:
+        relaxation: with a dual above zero for every row; others would be left out of patterns.
+    """
     best = ColumnPool(market)
     for share in params.shares:
         pool = ColumnPool(market)
@@ -55,9 +68,9 @@ def enumerate_patterns(
         )
         if len(pool) > len(best):
             best = pool
-        if not is_complete or deadline.has_passed:
-            break
-    return best
+        if not is_complete:
+            return Listed(best, is_complete=False)
+    return Listed(best, is_complete=True)
 
 
 def _list_all(
@@ -73,7 +86,7 @@ def _list_all(
     values = relaxation.duals.rows
     charged = market.price + relaxation.duals.caps @ market.cap_coefficients
     targets = np.maximum(charged - gap, 1e-9)
-    bounds = knapsacks.worth(values, targets, params.steps)
+    bounds = knapsacks.worth(values, targets)
     found = np.zeros((params.max_patterns, market.rows), dtype=np.int64)
     for offer in np.flatnonzero(bounds > targets).tolist():
         room_for = params.max_patterns - len(pool)
@@ -83,18 +96,7 @@ def _list_all(
             knapsacks.of_offer(offer, values), targets[offer], params.tree_nodes, found[:room_for]
         )
         for pods in found[:n]:
-            pool.add(offer, pods + _free_riders(market, values, offer, pods))
+            pool.add(offer, pods)
         if not is_complete:
             return False
     return True
-
-
-def _free_riders(market: Market, values: FloatArray, offer: int, pods: IntArray) -> IntArray:
-    """Pods worth nothing at the duals that still fit beside a pattern."""
-    free = np.flatnonzero((values <= 0.0) & (pods == 0))
-    more = np.zeros_like(pods)
-    if len(free):
-        left = market.room[offer] - pods @ market.requests
-        limits = market.limits - pods
-        fill(free, limits, values, market.requests, left, market.compatible[offer], more)
-    return more

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.errors import ParameterError
-from nodemix.optimizer.packing.bound import Duals, feasible_duals
+from nodemix.optimizer.packing.bound import Duals, affordable_caps
 from nodemix.optimizer.packing.branch import best_pattern
 from nodemix.optimizer.packing.columns import ColumnPool
 from nodemix.optimizer.packing.greedy import row_orders
-from nodemix.optimizer.packing.knapsack import counting_knapsacks, plain_knapsacks
+from nodemix.optimizer.packing.knapsack import counting_knapsacks
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.packing.master import Master, Relaxation
 from nodemix.optimizer.packing.pricing import price_offers
@@ -21,7 +21,6 @@ _TIERS = 1.0 + np.array([PAYS, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08])
 """Worth in prices above which patterns are ruled out; the first that can be proved counts."""
 _PASSES = (_TIERS[3:4], _TIERS[:1], _TIERS[1:])
 """Patterns that pay well first, then any that pay, then bounds for what could not be finished."""
-_STEPS, _STEPS_EXACT = 8, 40
 _LEAST_TARGET = 1e-9
 _SAFETY = 1e-9
 
@@ -65,7 +64,6 @@ class Generation:
         self.knapsacks = counting_knapsacks(market)
         self._params = params
         self._master = Master(market, pool)
-        self._plain = plain_knapsacks(market)
         self._anchor: Duals | None = None
         self._effort = 0
 
@@ -80,7 +78,7 @@ class Generation:
         if duals is None or len(self.market.price) <= most:
             return np.arange(len(self.market.price))
         charged = np.maximum(duals.charged(self.market), _LEAST_TARGET)
-        gain = self._plain.worth(duals.rows, charged, _STEPS) / charged
+        gain = self.knapsacks.worth(duals.rows, charged) / charged
         return np.sort(np.argsort(-gain, kind="stable")[:most])
 
     def run(self, deadline: Deadline) -> None:
@@ -112,12 +110,12 @@ class Generation:
         """Fill every offer by the values ``at``; patterns that pay at ``duals`` are kept."""
         market = self.market
         targets = np.maximum(at.charged(market), _LEAST_TARGET)
-        bounds = self._plain.worth(at.rows, targets, _STEPS)
+        bounds = self.knapsacks.worth(at.rows, targets)
         pods = np.zeros((len(targets), market.rows), dtype=np.int64)
         worth = np.zeros(len(targets))
         price_offers(
             at.rows, row_orders(market, at.rows), market.requests, market.limits, market.room,
-            market.compatible, self._plain.multipliers, bounds > targets, pods, worth,
+            market.compatible, self.knapsacks.real_multipliers, bounds > targets, pods, worth,
         )  # fmt: skip
         self._raise_bound(at, bounds)
         gain = (pods @ duals.rows) / np.maximum(duals.charged(market), _LEAST_TARGET)
@@ -131,7 +129,7 @@ class Generation:
         Only where none is found the bounds of the unfinished searches are worth tightening.
         """
         targets = np.maximum(duals.charged(self.market), _LEAST_TARGET)
-        bounds = self.knapsacks.worth(duals.rows, targets, _STEPS_EXACT)
+        bounds = self.knapsacks.worth(duals.rows, targets)
         known = len(self.pool)
         for tiers in _PASSES:
             for o in np.argsort(-bounds / targets, kind="stable").tolist():
@@ -161,7 +159,10 @@ class Generation:
         return bound
 
     def _raise_bound(self, duals: Duals, worth: FloatArray) -> None:
-        feasible = feasible_duals(self.market, duals, worth)
+        priced = affordable_caps(self.market, duals)
+        charged = np.maximum(priced.charged(self.market), 0.0)
+        scales = self.knapsacks.scales(duals.rows, charged, worth)
+        feasible = Duals(duals.rows * scales, priced.caps)
         bound = feasible.bound_usd_per_hour(self.market)
         if bound > self.lower_bound_usd_per_hour:
             self.lower_bound_usd_per_hour = bound

@@ -123,11 +123,15 @@ class Master:
             self._add_column(float(pool.price[k]), index, values.astype(np.float64))
 
     def _run(self, deadline: Deadline) -> bool:
-        # The solver's time limit counts from its first run.
-        limit = self._solver.getRunTime() + max(deadline.left_s, 0.001)
-        self._solver.setOptionValue("time_limit", limit)
-        self._solver.run()
-        return bool(self._solver.getModelStatus() == highspy.HighsModelStatus.kOptimal)
+        """Whether the solver came to an optimum; it looks at a clock of its own."""
+        while True:
+            # The solver's time limit counts from its first run.
+            limit = self._solver.getRunTime() + max(deadline.left_s, 0.001)
+            self._solver.setOptionValue("time_limit", limit)
+            self._solver.run()
+            status = self._solver.getModelStatus()
+            if status != highspy.HighsModelStatus.kTimeLimit or deadline.has_passed:
+                return bool(status == highspy.HighsModelStatus.kOptimal)
 
     def _read(self) -> Relaxation:
         solution = self._solver.getSolution()

@@ -43,44 +43,6 @@ def relaxed_worth(
 
 
 @compiled
-def tighten(
-    values: FloatArray,
-    requests: IntArray,
-    limits: IntArray,
-    room: IntArray,
-    compatible: BoolArray,
-    multipliers: FloatArray,
-    target: float,
-    steps: int,
-) -> float:
-    """The best bound of some Polyak steps from ``multipliers``, which keep the best ones."""
-    dims = len(room)
-    excess = np.zeros(dims)
-    trial = multipliers.copy()
-    best = relaxed_worth(values, requests, limits, room, compatible, trial, excess)
-    scale = 1.0
-    for _ in range(steps):
-        norm = 0.0
-        for d in range(dims):
-            norm += (excess[d] / max(room[d], 1)) ** 2
-        if norm <= 0.0 or best <= target:
-            break
-        for d in range(dims):
-            # Steps in units of a full node, so that millicores and GPUs move alike.
-            move = scale * (best - 0.98 * target) * excess[d] / (norm * max(room[d], 1) ** 2)
-            trial[d] = max(0.0, trial[d] - move)
-        bound = relaxed_worth(values, requests, limits, room, compatible, trial, excess)
-        if bound < best:
-            best = bound
-            multipliers[:] = trial
-        else:
-            scale *= 0.6
-            trial[:] = multipliers
-            relaxed_worth(values, requests, limits, room, compatible, trial, excess)
-    return best
-
-
-@compiled
 def price_offers(  # noqa: PLR0917 - a kernel takes plain arrays
     values: FloatArray,
     orders: IntArray,
@@ -121,30 +83,52 @@ def price_offers(  # noqa: PLR0917 - a kernel takes plain arrays
 
 
 @compiled
-def tighten_offers(  # noqa: PLR0917 - a kernel takes plain arrays
+def scale_rows(  # noqa: PLR0917 - a kernel takes plain arrays
     values: FloatArray,
     requests: IntArray,
     limits: IntArray,
     room: IntArray,
     compatible: BoolArray,
     multipliers: FloatArray,
-    targets: FloatArray,
-    steps: int,
-    bounds: FloatArray,
+    charged: FloatArray,
+    worth: FloatArray,
+    weights: FloatArray,
+    scales: FloatArray,
 ) -> None:
-    """The Lagrangian bound of each offer's best pattern, multipliers warm; writes ``bounds``.
+    """Lower ``scales`` until no offer's best pattern is worth more than its charged price.
+
+    With ``s = charged / bound`` of an offer whose Lagrangian bound at multipliers w is too high,
+    values of at most ``s * max(value_i, w . request_i)`` bring it down to the price: at ``s * w``
+    each term of it is at most s times what it was. So rows that do not pay on an offer keep their
+    values. Where ``worth`` is proved otherwise, by a search, all rows of the offer are scaled
+    alike; whichever loses less is taken.
 
     Args:
-        requests: shape (offers or 1, rows, dimensions); one stands for all offers.
+        requests: shape (offers, rows, dimensions).
+        worth: of each offer's best pattern, at least, shape (offers,).
+        weights: what is lost with a row's whole value, shape (rows,).
+        scales: of each row's value, shape (rows,).
     """
+    excess = np.zeros(room.shape[1])
+    some = np.empty(len(values))
     for o in range(len(room)):
-        bounds[o] = tighten(
-            values,
-            requests[min(o, len(requests) - 1)],
-            limits,
-            room[o],
-            compatible[o],
-            multipliers[o],
-            targets[o],
-            steps,
-        )
+        if worth[o] <= charged[o]:
+            continue
+        own = requests[o]
+        bound = relaxed_worth(values, own, limits, room[o], compatible[o], multipliers[o], excess)
+        if bound <= charged[o]:
+            continue
+        share, share_all = charged[o] / bound, charged[o] / worth[o]
+        loss, loss_all = 0.0, 0.0
+        for i in range(len(values)):
+            some[i] = 1.0
+            if compatible[o, i] and values[i] > 0.0:
+                use = 0.0
+                for d in range(room.shape[1]):
+                    use += multipliers[o, d] * own[i, d]
+                some[i] = share * max(1.0, use / values[i])
+                loss += weights[i] * max(0.0, scales[i] - some[i])
+                loss_all += weights[i] * max(0.0, scales[i] - share_all)
+        for i in range(len(values)):
+            if compatible[o, i]:
+                scales[i] = min(scales[i], some[i] if loss < loss_all else share_all)
