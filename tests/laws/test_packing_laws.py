@@ -84,7 +84,7 @@ def test_every_pod_has_exactly_one_allowed_place(problem: Problem, readings: int
 
     assert complaints(problem, result.packing) == []
     for alternative in result.alternatives:
-        assert complaints(problem, alternative) == []
+        assert complaints(problem, alternative.packing) == []
 
 
 @lawful

@@ -11,6 +11,8 @@
         +-- InfeasiblePlanError  no mix of offers satisfies the policy
 """
 
+from functools import partial
+
 
 class OptimizerError(Exception):
     """Root of everything this package raises on purpose."""
@@ -30,6 +32,10 @@ class EmptyCatalogError(CatalogError):
     def __init__(self, source: str, why: str) -> None:
         super().__init__(f"{source}: no offer is left ({why}); add offers or widen the filter")
         self.source = source
+        self.why = why
+
+    def __reduce__(self) -> tuple[type["EmptyCatalogError"], tuple[str, str]]:
+        return type(self), (self.source, self.why)
 
 
 class SnapshotError(OptimizerError):
@@ -41,10 +47,21 @@ class PlanError(OptimizerError):
 
 
 class InfeasiblePlanError(PlanError):
-    """No mix of offers satisfies the policy; retrying without a change will not help."""
+    """No mix of offers satisfies the policy, or none was found.
 
-    def __init__(self, subject: str, lacking: str, remedy: str) -> None:
+    Args:
+        subject: the caps in the way.
+        is_proven: whether no mix exists, so that retrying without a change will not help; else
+            none was found in the time.
+    """
+
+    def __init__(self, subject: str, lacking: str, remedy: str, *, is_proven: bool = False) -> None:
         super().__init__(f"{subject}: {lacking}; {remedy}")
         self.subject = subject
         self.lacking = lacking
         self.remedy = remedy
+        self.is_proven = is_proven
+
+    def __reduce__(self) -> tuple[partial["InfeasiblePlanError"], tuple[str, str, str]]:
+        made = partial(type(self), is_proven=self.is_proven)
+        return made, (self.subject, self.lacking, self.remedy)

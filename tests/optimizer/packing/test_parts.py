@@ -209,10 +209,12 @@ class TestWholeNumbers:
     def test_enumeration_lists_the_pattern_the_optimum_needs(self) -> None:
         market = thirds()
         generation, relaxation = generated(market)
-        pool = enumerate_patterns(
+        listed = enumerate_patterns(
             market, generation.knapsacks, relaxation, 0.3, ticking(10_000), EnumerationParams()
         )
-        draft = restricted_draft(market, pool, relaxation, ticking(100), MipParams())
+        draft = restricted_draft(market, listed.pool, relaxation, ticking(100), MipParams())
+
+        assert listed.is_complete
 
         assert draft is not None
         assert draft.cost_usd_per_hour == pytest.approx(0.6)

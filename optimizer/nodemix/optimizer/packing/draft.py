@@ -35,6 +35,11 @@ class Draft:
         np.add.at(bought, self.offers, self.counts)
         return bought
 
+    def largest_pool_share(self, market: Market) -> float:
+        """Share of the price spent on one offer; 0 without nodes."""
+        spent = self.offer_counts(market) * market.price
+        return float(spent.max(initial=0.0) / max(float(spent.sum()), 1e-12))
+
     def is_allowed(self, market: Market) -> bool:
         """Whether no cap is broken."""
         return not market.breaks(self.offer_counts(market)).any()
@@ -55,6 +60,21 @@ def join(market: Market, *parts: Draft) -> Draft:
         np.concatenate([part.pods for part in parts]),
         np.concatenate([part.counts for part in parts]),
     )
+
+
+def fold(market: Market, offers: IntArray, pods: IntArray) -> Draft:
+    """Single nodes as a draft, equal ones as one kind; np.unique would sort whole rows.
+
+    Args:
+        offers: of the market, shape (nodes,).
+        pods: of each row on each node, shape (nodes, rows).
+    """
+    kinds: dict[bytes, list[int]] = {}
+    for node, offer in enumerate(offers.tolist()):
+        kinds.setdefault(offer.to_bytes(4, "little") + pods[node].tobytes(), []).append(node)
+    first = np.array([members[0] for members in kinds.values()], dtype=np.int64)
+    counts = np.array([len(members) for members in kinds.values()], dtype=np.int64)
+    return make_draft(market, offers[first], pods[first], counts)
 
 
 def trim(market: Market, draft: Draft) -> Draft:

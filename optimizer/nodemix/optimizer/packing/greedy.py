@@ -45,7 +45,7 @@ def row_orders(market: Market, values: FloatArray) -> IntArray:
         np.argsort(-values / np.maximum(market.requests @ mix, 1e-12), kind="stable")
         for mix in scarcity_mixes(market)
     ]
-    size = (market.requests / np.maximum(market.room.max(axis=0), 1)).max(axis=1)
+    size = (market.requests / market.room.max(axis=0, initial=1)).max(axis=1)
     orders += [np.argsort(-values, kind="stable"), np.argsort(-size, kind="stable")]
     return np.ascontiguousarray(np.unique(np.array(orders), axis=0))
 

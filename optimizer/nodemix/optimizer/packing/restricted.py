@@ -1,6 +1,6 @@
 """The cheapest whole numbers of known patterns, by mixed-integer programming."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import highspy
 import numpy as np
@@ -29,44 +29,71 @@ class MipParams:
     relative_gap: float = 1e-4
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Mix:
+    """A whole mix of patterns.
+
+    Args:
+        draft: None where none was found in time.
+        lower_bound_usd_per_hour: on any mix of the pool that is of interest; 0 where patterns were
+            left out or nothing is known.
+    """
+
+    draft: Draft | None
+    lower_bound_usd_per_hour: float
+
+
 def restricted_draft(
     market: Market,
     pool: ColumnPool,
     relaxation: Relaxation,
     deadline: Deadline,
     params: MipParams,
-    below_usd_per_hour: float = float("inf"),
 ) -> Draft | None:
-    """The best whole mix of the most promising patterns, or None if none was found in time.
+    """The best whole mix of the most promising patterns, or None if none was found in time."""
+    return restricted_mix(market, pool, relaxation, deadline, params).draft
+
+
+def restricted_mix(
+    market: Market,
+    pool: ColumnPool,
+    relaxation: Relaxation,
+    deadline: Deadline,
+    params: MipParams,
+    below_usd_per_hour: float = float("inf"),
+) -> Mix:
+    """The best whole mix of the most promising patterns, and a bound on all of them.
 
     Args:
         below_usd_per_hour: dearer mixes are of no interest.
     """
-    chosen = _promising(market, pool, relaxation, below_usd_per_hour, params.max_patterns)
+    promising = _promising(market, pool, relaxation, below_usd_per_hour)
+    chosen = promising[: params.max_patterns]
     if len(chosen) == 0 or deadline.has_passed:
-        return None
+        return Mix(None, 0.0)
     solver = quiet_solver()
     solver.setOptionValue("mip_rel_gap", params.relative_gap)
     solver.setOptionValue("time_limit", max(CAUTION * deadline.left_s, 0.001))
     solver.passModel(_model(market, pool.offers[chosen], pool.pods[chosen]))
     solver.run()
-    if solver.getInfo().primal_solution_status != highspy.kSolutionStatusFeasible:
-        return None
+    info = solver.getInfo()
+    bound = max(0.0, info.mip_dual_bound) if len(chosen) == len(promising) else 0.0
+    if info.primal_solution_status != highspy.kSolutionStatusFeasible:
+        return Mix(None, bound)
     counts = np.rint(np.array(solver.getSolution().col_value)).astype(np.int64)
-    return make_draft(market, pool.offers[chosen], pool.pods[chosen], counts)
+    return Mix(make_draft(market, pool.offers[chosen], pool.pods[chosen], counts), bound)
 
 
-def _promising(
-    market: Market, pool: ColumnPool, relaxation: Relaxation, below: float, most: int
-) -> IntArray:
+def _promising(market: Market, pool: ColumnPool, relaxation: Relaxation, below: float) -> IntArray:
     """Patterns by reduced cost; those whose use once would already cost too much are out."""
     charged = pool.price + relaxation.duals.caps @ market.cap_coefficients[:, pool.offers]
     reduced = charged - pool.pods @ relaxation.duals.rows
-    order = np.argsort(reduced, kind="stable")[:most]
+    order = np.argsort(reduced, kind="stable")
     return order[reduced[order] <= below - relaxation.cost_usd_per_hour + 1e-9]
 
 
 def _model(market: Market, offers: IntArray, pods: IntArray) -> highspy.HighsLp:
+    market = _with_live_caps(market, offers)
     scales = cap_scales(market)
     weights = (market.cap_coefficients[:, offers] / scales[:, None]).T
     matrix = sparse.csr_array(np.hstack([pods.astype(np.float64), weights]))
@@ -82,6 +109,17 @@ def _model(market: Market, offers: IntArray, pods: IntArray) -> highspy.HighsLp:
     model.a_matrix_.value_ = matrix.data
     model.integrality_ = [highspy.HighsVarType.kInteger] * len(offers)
     return model
+
+
+def _with_live_caps(market: Market, offers: IntArray) -> Market:
+    """The market without the caps that no mix of these offers can break.
+
+    A share of the mix for each spot pool makes a thousand full rows of which few matter.
+    """
+    used = (market.cap_coefficients[:, offers] > 0.0).any(axis=1)
+    live = np.flatnonzero(used | (market.cap_limits < 0.0))
+    coefficients, limits = market.cap_coefficients[live], market.cap_limits[live]
+    return replace(market, cap_coefficients=coefficients, cap_limits=limits)
 
 
 def _row_bounds(market: Market, scales: FloatArray) -> tuple[FloatArray, FloatArray]:
