@@ -37,6 +37,7 @@ BASELINES = (
     "kubepacs",
     "naive_deap",
     "spotkube",
+    "spotkube_few",
 )
 """Names in `benchmarks.baselines.all`, which is not imported here: memory and time are ours."""
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -74,6 +75,8 @@ def measure(instance_json: Path, run: Run) -> dict[str, Any]:
     record = {
         "instance": instance_json.stem,
         "seed": run.seed,
+        "allowed_seconds": run.seconds,
+        "pods": int(problem.demand.sum()),
         "seconds": time.monotonic() - started_s,
         "cold_start_seconds": started_s - process_started_s,
         **_figures(result, built_s),
@@ -131,25 +134,28 @@ def _nodes(problem: Problem, group: PackedNodes) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the JSON or write it to a file; 1 where the data is missing."""
     options = _parse(arguments)
-    instances = _instances(options.data, options.instance)
+    instances = instance_files(options.data, options.instance)
     if not instances:
         print(f"no instance in {options.data / 'instances'}; see --data", file=sys.stderr)
         return 1
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    records = [
-        _in_own_process(
-            path,
-            Run(options.data, options.seconds, options.seed + repeat, tuple(options.baselines)),
-        )
-        for path in instances
-        for repeat in range(options.repeats)
-    ]
+    records = [_in_own_process(path, run) for path in instances for run in _repeats(options)]
     text = json.dumps(records, indent=1)
     if options.out is None:
         print(text)
     else:
         options.out.write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def _repeats(options: argparse.Namespace) -> list[Run]:
+    """Runs of one instance, seed by seed; the baselines run with the first."""
+    seeds = range(options.seed, options.seed + options.repeats)
+    first = tuple(options.baselines)
+    return [
+        Run(options.data, options.seconds, seed, first if seed == options.seed else ())
+        for seed in seeds
+    ]
 
 
 def default_data() -> Path:
@@ -166,7 +172,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=1, help="runs per instance, seed by seed")
     parser.add_argument(
-        "--baselines", nargs="*", default=(), choices=BASELINES, help="run these too; all if bare"
+        "--baselines",
+        nargs="*",
+        default=(),
+        choices=BASELINES,
+        help="run these too, with the first seed; all if bare",
     )
     parser.add_argument("--out", type=Path, default=None, help="file for the JSON")
     options = parser.parse_args(arguments)
@@ -174,7 +184,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _instances(data: Path, names: Sequence[str]) -> list[Path]:
+def instance_files(data: Path, names: Sequence[str]) -> list[Path]:
+    """Instances in the folder whose names begin with one of ``names``; all where there is none."""
     paths = sorted((data / "instances").glob("*.json"))
     return [path for path in paths if not names or path.stem.startswith(tuple(names))]
 

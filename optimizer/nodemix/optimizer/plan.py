@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from nodemix.optimizer.packing.warm import WarmStart
+from nodemix.optimizer.placement.mode import PlacementMode
+from nodemix.optimizer.placement.planned import PlannedSteering
 from nodemix.optimizer.problem.types import FloatArray
 from nodemix.optimizer.snapshot import CapacityType, Note, WorkloadKey
 
@@ -41,29 +44,74 @@ class Milestone:
     cost_usd_per_hour: float
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedCost:
+    """What a packing is expected to cost once kube-scheduler has placed its pods.
+
+    Estimated on draws of arrival and node order that no search has seen.
+
+    Args:
+        usd_per_hour: the packing and the hosting of what the scheduler leaves pending, mean.
+        standard_error_usd_per_hour: of that mean; 0 with a single draw.
+    """
+
+    mode: PlacementMode
+    usd_per_hour: float
+    standard_error_usd_per_hour: float
+    draws: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another packing of the Pareto front, with what it is good at.
+
+    Args:
+        placed: None where the search ran without a placement mode.
+        nodes_changed: nodes to buy and to let go against today's; None where those are unknown.
+        largest_pool_share: share of its price spent on one offer, in (0, 1].
+    """
+
+    packing: Packing
+    largest_pool_share: float
+    placed: PlacedCost | None = None
+    nodes_changed: int | None = None
+
+    @property
+    def cost_usd_per_hour(self) -> float:
+        """Of the packing, before any pod is placed."""
+        return self.packing.cost_usd_per_hour
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """The engine's answer.
 
     Args:
-        packing: the best packing found.
+        packing: the best packing found: of least plan cost, or of least expected placed cost where
+            the search was given a placement mode.
         lower_bound_usd_per_hour: no packing of this problem is cheaper; certified, never a guess.
         row_duals: marginal price of one more pod of each row, USD per hour, shape (rows,).
         cap_duals: marginal saving of one more unit of each cap's limit, shape (caps,), >= 0.
-        alternatives: other packings worth showing, cheapest first, without ``packing``.
+        alternatives: other packings of the Pareto front of plan cost, placed cost, nodes changed
+            and concentration that are worth showing, cheapest first, without ``packing``.
         progress: how the incumbent fell over time.
         lp_value_usd_per_hour: of the relaxation over the patterns found, a measure of rounding
             only: patterns not found could still lower it. None where it was not solved.
+        warm: what the search of a problem like this one can start from.
+        placed: of ``packing``; None where the search ran without a placement mode (or with
+            ``pinned``, which costs what the packing costs), or had no time for a single draw.
     """
 
     packing: Packing
     lower_bound_usd_per_hour: float
     row_duals: FloatArray
     cap_duals: FloatArray
-    alternatives: tuple[Packing, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
     progress: tuple[Milestone, ...] = ()
     seconds: float = 0.0
     lp_value_usd_per_hour: float | None = None
+    warm: WarmStart | None = field(default=None, repr=False)
+    placed: PlacedCost | None = None
 
     @property
     def gap(self) -> float:
@@ -79,8 +127,12 @@ class PlannedNodes:
     Args:
         pods: (workload, pods of it on each node), sorted, no zeros; pods of the snapshot only.
         headroom: (workload, places on each node for pods that are forecast), sorted, no zeros.
-        price_usd_per_hour: of one node; None where the catalog does not know it.
+        price_usd_per_hour: what one node adds to the bill; None where the catalog does not know it.
         kept_nodes: names of the nodes of today that stay as they are; empty for new nodes.
+        terms: name of the commitment that pays for them; empty at the price of the market.
+        in_place: names of the nodes of today that go on, with these pods.
+        cohort: value of the label ``nodemix.dev/cohort`` of new nodes; those that differ only in
+            which of their places are taken today share it. Empty for nodes of today.
     """
 
     instance_type: str
@@ -91,6 +143,9 @@ class PlannedNodes:
     price_usd_per_hour: float | None
     kept_nodes: tuple[str, ...] = ()
     headroom: tuple[tuple[WorkloadKey, int], ...] = ()
+    terms: str = ""
+    in_place: tuple[str, ...] = ()
+    cohort: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +279,7 @@ class Savings:
         packing_usd_per_hour: from fewer and fuller nodes.
         waiting_usd_per_hour: for pods that no node of known price holds today; never positive.
         headroom_usd_per_hour: for pods that are forecast; never positive.
+        commitments_usd_per_hour: from nodes at the price of a commitment instead of the market's.
     """
 
     spot_usd_per_hour: float
@@ -231,12 +287,80 @@ class Savings:
     packing_usd_per_hour: float
     waiting_usd_per_hour: float
     headroom_usd_per_hour: float
+    commitments_usd_per_hour: float = 0.0
 
     @property
     def total_usd_per_hour(self) -> float:
         """The whole saving."""
         parts = (self.spot_usd_per_hour, self.shape_usd_per_hour, self.packing_usd_per_hour)
-        return sum(parts) + self.waiting_usd_per_hour + self.headroom_usd_per_hour
+        new_places = self.waiting_usd_per_hour + self.headroom_usd_per_hour
+        return sum(parts) + new_places + self.commitments_usd_per_hour
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentUse:
+    """How much of a commitment is used now and in the plan.
+
+    Args:
+        zone: None for any zone.
+        price_usd_per_hour: of one node.
+        is_paid_anyway: the cost of the whole count is in today's cost, the plan's and the bound.
+    """
+
+    name: str
+    instance_type: str
+    zone: str | None
+    capacity_type: CapacityType
+    count: int
+    nodes_now: int
+    nodes_plan: int
+    price_usd_per_hour: float
+    is_paid_anyway: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChurnCost:
+    """What the plan's changes of nodes cost, at the policy's cost of one.
+
+    Args:
+        nodes_in_place: names of the movable nodes of today that go on, sorted.
+        nodes_let_go: names of those that do not, sorted.
+        nodes_new: nodes that do not run yet.
+        change_usd: once, for all of ``nodes_new``.
+        usd_per_hour: ``change_usd`` over the expected life of a node.
+        objective_usd_per_hour: what the search minimised: the plan's cost and ``usd_per_hour``.
+        objective_lower_bound_usd_per_hour: no plan has a smaller objective; certified.
+    """
+
+    nodes_in_place: tuple[str, ...]
+    nodes_let_go: tuple[str, ...]
+    nodes_new: int
+    change_usd: float
+    usd_per_hour: float
+    objective_usd_per_hour: float
+    objective_lower_bound_usd_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCosts:
+    """What the whole plan, kept nodes included, is expected to cost once its pods are placed.
+
+    Args:
+        by_mode: the modes in their order; one for which the time did not suffice is missing, but
+            never the chosen one.
+    """
+
+    mode: PlacementMode
+    by_mode: tuple[PlacedCost, ...]
+
+    def of(self, mode: PlacementMode) -> PlacedCost | None:
+        """The cost in ``mode``; None where the time did not suffice."""
+        return next((cost for cost in self.by_mode if cost.mode is mode), None)
+
+    @property
+    def chosen(self) -> PlacedCost:
+        """The cost in the mode that the policy asks for."""
+        return next(cost for cost in self.by_mode if cost.mode is self.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +371,16 @@ class Recommendation:
         is_change: False where keeping today's nodes is best or the saving is too small.
         nodes: the plan, every pod of the snapshot exactly once except ``unplaceable``.
         current_usd_per_hour: of today's nodes whose price is known.
-        lower_bound_usd_per_hour: certified, kept nodes included.
+        lower_bound_usd_per_hour: certified, kept nodes included; for the money of any plan, what
+            changes cost (``churn``) disregarded.
         savings: None where today's nodes are kept.
+        churn: None where the policy gives no cost for a change.
+        placed: likewise.
+        steering: likewise.
         reasons: plain sentences, most important first.
         assumptions: what was taken for granted (spot by default, no history, ...).
         notes: what was left out or degraded, with the remedy.
+        warm: what the policy's next decision can start from; kept in memory, in no document.
     """
 
     policy: str
@@ -265,6 +394,10 @@ class Recommendation:
     risk: Risk
     prices: Prices = field(default_factory=Prices)
     savings: Savings | None = None
+    commitments: tuple[CommitmentUse, ...] = ()
+    churn: ChurnCost | None = None
+    placed: PlacedCosts | None = None
+    steering: PlannedSteering | None = None
     demand: tuple[WorkloadDemand, ...] = ()
     unplaceable: tuple[Unplaceable, ...] = ()
     reasons: tuple[str, ...] = ()
@@ -272,11 +405,29 @@ class Recommendation:
     notes: tuple[Note, ...] = ()
     forecast_model: str = ""
     seconds: float = 0.0
+    warm: WarmStart | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def fixed_usd_per_hour(self) -> float:
+        """What is paid for commitments in any case; in today's cost, the plan's and the bound."""
+        paid = (use for use in self.commitments if use.is_paid_anyway)
+        return sum(use.count * use.price_usd_per_hour for use in paid)
 
     @property
     def saving_usd_per_hour(self) -> float:
         """What the plan saves against today's nodes; negative when it costs more."""
         return self.current_usd_per_hour - self.plan_usd_per_hour
+
+    @property
+    def saving_kept_share(self) -> float | None:
+        """Share of the saving that is left in the chosen mode; negative where placing costs more.
+
+        None where today's nodes are kept or nothing is saved.
+        """
+        if self.placed is None or self.saving_usd_per_hour <= 0.0:
+            return None
+        left = self.current_usd_per_hour - self.placed.chosen.usd_per_hour
+        return left / self.saving_usd_per_hour
 
     @property
     def gap(self) -> float:

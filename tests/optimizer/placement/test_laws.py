@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from nodemix.optimizer.packing.draft import to_packing
 from nodemix.optimizer.packing.greedy import greedy_draft, share_values
 from nodemix.optimizer.packing.market import to_market
+from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.placed import (
     Placement,
     Profile,
@@ -15,8 +16,8 @@ from nodemix.optimizer.placement.placed import (
     place,
     placed_cost_usd_per_hour,
 )
-from nodemix.optimizer.placement.steering import PlacementMode, pod_limits, steer
-from nodemix.optimizer.placement.unfolded import node_offers
+from nodemix.optimizer.placement.steering import cohort_name, pod_limits, steer
+from nodemix.optimizer.placement.unfolded import node_groups, node_offers
 from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import Problem
 
@@ -72,6 +73,7 @@ def test_every_pod_is_placed_or_pending(case: Case) -> None:
 @given(cases())
 def test_a_pending_pod_would_fit_on_no_node_it_may_use(case: Case) -> None:
     problem, packing, mode, *_ = case
+    assume(mode is not PlacementMode.COHORT)
     placement = placed(case)
     free = problem.room[node_offers(packing)] - placement.held @ problem.requests
     left = pod_limits(problem, packing, steer(problem, packing, mode)) - placement.held.T
@@ -79,6 +81,20 @@ def test_a_pending_pod_would_fit_on_no_node_it_may_use(case: Case) -> None:
     for row in np.flatnonzero(placement.pending):
         has_room = (problem.requests[row] <= free).all(axis=1)
         assert not (has_room & (left[row] > 0)).any()
+
+
+@given(cases())
+def test_a_cohort_holds_the_quota_of_a_row_or_has_no_room_for_more(case: Case) -> None:
+    problem, packing, _, profile, seed = case
+    placement = placed((problem, packing, PlacementMode.COHORT, profile, seed))
+    free = problem.room[node_offers(packing)] - placement.held @ problem.requests
+
+    for quota in steer(problem, packing, PlacementMode.COHORT).quotas:
+        own = [cohort_name(g) == quota.cohort for g in node_groups(packing).tolist()]
+        held = placement.held[own, quota.row]
+        has_room = (problem.requests[quota.row] <= free[own]).all(axis=1)
+        may_more = has_room & (held < problem.max_per_node[quota.row])
+        assert held.sum() == quota.pods or (held.sum() < quota.pods and not may_more.any())
 
 
 @given(cases())

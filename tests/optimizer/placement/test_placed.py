@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from nodemix.optimizer.errors import ParameterError
+from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.placed import (
     Profile,
     Strategy,
-    _visiting_order,
     arrival_order,
     decreasing_order,
     expected_placed_cost_usd_per_hour,
@@ -13,8 +15,10 @@ from nodemix.optimizer.placement.placed import (
     place,
     placed_cost_usd_per_hour,
     random_order,
+    visiting_order,
+    zones_of,
 )
-from nodemix.optimizer.placement.steering import PlacementMode, steer
+from nodemix.optimizer.placement.steering import steer
 from nodemix.optimizer.plan import PackedNodes, Packing
 from nodemix.optimizer.problem.types import OfferCap, Problem
 
@@ -116,6 +120,28 @@ def test_cohorts_keep_small_pods_off_the_big_node() -> None:
     assert placed_cost_usd_per_hour(problem, SPLIT, placement) == 0.6
 
 
+def test_quotas_keep_small_pods_from_taking_the_places_that_big_ones_have_beside_them() -> None:
+    big = make_pods(1, workload="big", cpu_milli=4000, memory_mib=8192)
+    small = make_pods(8, workload="small", cpu_milli=1000, memory_mib=2048)
+    problem = make_problem([*big, *small], split_problem().offers)
+    plan = Packing((PackedNodes(0, ((0, 1), (1, 4)), 1), PackedNodes(1, ((1, 4),), 1)), 0.6)
+    order = np.array([1] * 8 + [0])
+    dealt = steer(problem, plan, PlacementMode.COHORT)
+    undealt = replace(dealt, quotas=())
+
+    assert place(problem, plan, order, rng(), steering=undealt).pending.tolist() == [1, 0]
+    assert place(problem, plan, order, rng(), steering=dealt).held.tolist() == [[1, 4], [0, 4]]
+
+
+def test_pods_beyond_the_quotas_stay_pending() -> None:
+    problem, packing = twin_problem(2)
+    steering = steer(problem, packing, PlacementMode.COHORT)
+
+    placement = place(problem, packing, np.zeros(3, np.int64), rng(), steering=steering)
+
+    assert placement.pending.tolist() == [1]
+
+
 def test_limit_of_pods_per_node_leaves_pods_pending() -> None:
     problem = make_problem(make_pods(5, cpu_milli=100, max_per_node=2))
     packing = Packing((PackedNodes(0, ((0, 2),), 2),), 0.4)
@@ -157,7 +183,7 @@ def test_nodes_are_visited_zone_by_zone_in_turn() -> None:
     problem = make_problem(offers=[make_offer(zone=zone) for zone in ZONES])
     offers = np.repeat(np.arange(3), 5)
 
-    visited = _visiting_order(problem, offers, rng())
+    visited = visiting_order(zones_of(problem)[offers], rng())
 
     assert sorted(visited.tolist()) == list(range(15))
     assert all(set(turn) == {0, 1, 2} for turn in offers[visited].reshape(5, 3).tolist())

@@ -1,8 +1,9 @@
+from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.steering import (
     COHORT_LABEL,
     PLANNED_NODE_LABEL,
     Pin,
-    PlacementMode,
+    Quota,
     Steering,
     decreasing_rows,
     pod_limits,
@@ -69,6 +70,13 @@ def test_cohorts_bind_a_workload_to_the_patterns_that_hold_it() -> None:
     assert steering.release == (1, 0)
     limits = pod_limits(two_pools(), PACKING, steering)
     assert limits.tolist() == [[4, 4, 0, 0], [0, 0, 4, 4]]
+
+
+def test_quotas_divide_a_row_over_its_cohorts_as_the_plan_does() -> None:
+    quotas = steered(PlacementMode.COHORT).quotas
+
+    assert quotas == (Quota(0, "c0", 4), Quota(1, "c1", 3), Quota(1, "c2", 1))
+    assert steered(PlacementMode.POOL).quotas == ()
 
 
 def test_pins_name_the_node_of_every_pod() -> None:

@@ -1,16 +1,23 @@
-"""What a plan costs once kube-scheduler has placed the pods its own way."""
+"""What a plan costs once kube-scheduler has placed the pods its own way.
+
+Against the real scheduler of Kubernetes 1.36, for the order the pods came in: within 1.5 points of
+the plan's cost with 100 to 3,000 bare pods, and with 100 to 500 pods of Services (`OWNED`).
+The soft spread of the latter matters: it leaves 15 instead of 9 % on d2, 19 instead of 8 on d1.
+OpportunisticBatching does not: no pod is batched in a profile with default spread constraints, and
+without them it takes the node that is next best anyhow.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from nodemix.optimizer.errors import ParameterError
-from nodemix.optimizer.packing.greedy import greedy_draft, share_values
-from nodemix.optimizer.packing.market import to_market
-from nodemix.optimizer.packing.part import take_part
-from nodemix.optimizer.placement.scheduler import PENDING, schedule
+from nodemix.optimizer.placement.dealing import contests
+from nodemix.optimizer.placement.hosting import Hosting
+from nodemix.optimizer.placement.mode import PlacementMode
+from nodemix.optimizer.placement.scheduler import PENDING, Shapes, schedule
+from nodemix.optimizer.placement.spread import UNSPREAD, Spread, schedule_spread
 from nodemix.optimizer.placement.steering import (
-    PlacementMode,
     Steering,
     decreasing_rows,
     pod_limits,
@@ -25,6 +32,8 @@ COUNTED_AT_LEAST = (100, 200)
 """What kube-scheduler takes a pod for that asks for no cpu (milli) or no memory (MiB)."""
 ALL_NODES_BELOW = 100
 """Up to as many nodes kube-scheduler looks at all of them, and at so many with room in any case."""
+UNSPREAD_KINDS = ("Pod", "Job", "CronJob")
+"""Of workloads whose pods the default profile does not spread: no Service, no replicas."""
 
 
 class Strategy(StrEnum):
@@ -41,17 +50,20 @@ class Profile:
     Args:
         fit_weight: of NodeResourcesFit.
         balance_weight: of NodeResourcesBalancedAllocation.
+        spread_weight: of PodTopologySpread, for the soft spread it gives pods that have none of
+            their own: 2 in the default profile (see `OWNED`), 0 where all pods are bare.
     """
 
     strategy: Strategy = Strategy.LEAST_ALLOCATED
     fit_weight: int = 1
     balance_weight: int = 1
+    spread_weight: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.fit_weight, self.balance_weight) < 0:
+        if min(self.fit_weight, self.balance_weight, self.spread_weight) < 0:
             raise ParameterError(
-                "weights of a scheduler profile must be 0 or more, got "
-                f"fit {self.fit_weight} and balance {self.balance_weight}"
+                "weights of a scheduler profile must be 0 or more, got fit "
+                f"{self.fit_weight}, balance {self.balance_weight} and spread {self.spread_weight}"
             )
 
     @property
@@ -60,6 +72,10 @@ class Profile:
         is_least = self.strategy is Strategy.LEAST_ALLOCATED
         fit = (self.fit_weight, 0) if is_least else (0, self.fit_weight)
         return np.array([*fit, self.balance_weight], dtype=np.int64)
+
+
+OWNED = Profile(spread_weight=2)
+"""The default profile where pods belong to Deployments, StatefulSets or Services."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,8 +125,8 @@ def place(
 ) -> Placement:
     """What kube-scheduler makes of the packing's nodes, empty at first.
 
-    Room is scored without the DaemonSets' share, and spread and pod affinity are not scored:
-    the rows' zones and limits stand for them.
+    Room is scored without the DaemonSets' share. Pods' own spread constraints and pod affinity are
+    not scored: the rows' zones and limits stand for them.
 
     Args:
         order: the row of each pod as they arrive, shape (pods,).
@@ -118,25 +134,32 @@ def place(
         steering: of this packing; pods go anywhere by default.
     """
     steering = steering or steer(problem, packing, PlacementMode.OBSERVE)
+    profile = profile or Profile()
     offers = node_offers(packing)
-    visited = _visiting_order(problem, offers, rng)
+    zones = zones_of(problem)[offers]
+    visited = visiting_order(zones, rng)
     limits = pod_limits(problem, packing, steering)
-    scored = np.array([problem.dimensions.index(name) for name in SCORED], dtype=np.int64)
-    asked = problem.requests[:, scored]
-    places = schedule(
-        np.ascontiguousarray(order, dtype=np.int64),
-        np.ascontiguousarray(problem.requests),
-        np.where(asked > 0, asked, np.array(COUNTED_AT_LEAST)),
-        np.ascontiguousarray(limits[:, visited]),
-        np.ascontiguousarray(problem.room[offers[visited]]),
-        scored,
-        (profile or Profile()).weights,
-        nodes_to_find(len(offers)),
-        rng.random(len(order)),
-    )
+    shapes, draws = to_shapes(problem, profile), rng.random(len(order))
+    places = np.full(len(order), PENDING, dtype=np.int64)
+    for pods, nodes in contests(packing, order, visited, steering):
+        contest = (
+            np.ascontiguousarray(order[pods], dtype=np.int64),
+            shapes,
+            np.ascontiguousarray(limits[:, nodes]),
+            np.ascontiguousarray(problem.room[offers[nodes]]),
+            nodes_to_find(len(offers)),
+            draws[pods],
+        )
+        if profile.spread_weight and len(nodes):
+            spread = Spread(workloads_of(problem), zones[nodes], profile.spread_weight)
+            found = schedule_spread(*contest, spread)
+        else:
+            found = schedule(*contest)
+        has_place = found != PENDING
+        places[pods[has_place]] = nodes[found[has_place]]
     placed = places != PENDING
     held = np.zeros((len(offers), len(problem.rows)), dtype=np.int64)
-    np.add.at(held, (visited[places[placed]], order[placed]), 1)
+    np.add.at(held, (places[placed], order[placed]), 1)
     pending = np.bincount(order[~placed], minlength=len(problem.rows)).astype(np.int64)
     return Placement(held, pending)
 
@@ -154,13 +177,7 @@ def hosting_cost_usd_per_hour(problem: Problem, pending: IntArray) -> float:
     Args:
         pending: pods of each row, shape (rows,).
     """
-    if not pending.any():
-        return 0.0
-    market = to_market(problem)
-    part = take_part(market, pending, np.full(len(market.cap_limits), np.inf))
-    draft = greedy_draft(part.market, share_values(part.market))
-    assert draft is not None, "without caps every row of a problem has an offer"  # noqa: S101 - impossible
-    return draft.cost_usd_per_hour
+    return Hosting(problem).cost_usd_per_hour(pending)
 
 
 def placed_cost_usd_per_hour(problem: Problem, packing: Packing, placement: Placement) -> float:
@@ -179,22 +196,51 @@ def expected_placed_cost_usd_per_hour(
     """The mean placed cost over ``rounds`` draws of arrival order, node order and ties."""
     if rounds < 1:
         raise ParameterError(f"rounds must be positive, got {rounds}")
-    costs = []
+    hosting, costs = Hosting(problem), []
     for _ in range(rounds):
         order = arrival_order(problem, steering, rng)
         placement = place(problem, packing, order, rng, profile, steering)
-        costs.append(placed_cost_usd_per_hour(problem, packing, placement))
-    return float(np.mean(costs))
+        costs.append(hosting.cost_usd_per_hour(placement.pending))
+    return packing.cost_usd_per_hour + float(np.mean(costs))
 
 
-def _visiting_order(problem: Problem, offers: IntArray, rng: np.random.Generator) -> IntArray:
-    """Nodes as kube-scheduler walks through them: the zones in turn, shape (nodes,)."""
-    shuffled = rng.permutation(len(offers))
-    turn: dict[str, int] = {}
-    turns = []
-    for offer in offers[shuffled].tolist():
-        zone = problem.offers[offer].zone
-        turns.append(turn.get(zone, 0))
-        turn[zone] = turns[-1] + 1
+def to_shapes(problem: Problem, profile: Profile | None = None) -> Shapes:
+    """The problem's rows as the scheduler's kernel reads them."""
+    scored = np.array([problem.dimensions.index(name) for name in SCORED], dtype=np.int64)
+    asked = problem.requests[:, scored]
+    return Shapes(
+        requests=np.ascontiguousarray(problem.requests),
+        counted=np.where(asked > 0, asked, np.array(COUNTED_AT_LEAST)),
+        scored=scored,
+        weights=(profile or Profile()).weights,
+    )
+
+
+def zones_of(problem: Problem) -> IntArray:
+    """A number for the zone of each offer, shape (offers,)."""
+    zones = dict.fromkeys(offer.zone for offer in problem.offers)
+    numbers = {zone: i for i, zone in enumerate(zones)}
+    return np.array([numbers[offer.zone] for offer in problem.offers], dtype=np.int64)
+
+
+def workloads_of(problem: Problem) -> IntArray:
+    """A number for the workload of each row, or ``UNSPREAD``, shape (rows,)."""
+    workloads = dict.fromkeys(row.workload for row in problem.rows)
+    spread = (workload for workload in workloads if workload.kind not in UNSPREAD_KINDS)
+    numbers = {workload: i for i, workload in enumerate(spread)}
+    return np.array([numbers.get(row.workload, UNSPREAD) for row in problem.rows], dtype=np.int64)
+
+
+def visiting_order(zones: IntArray, rng: np.random.Generator) -> IntArray:
+    """Nodes as kube-scheduler walks through them: the zones in turn, shape (nodes,).
+
+    Args:
+        zones: a number for the zone of each node, shape (nodes,).
+    """
+    shuffled = rng.permutation(len(zones))
+    turns = np.empty(len(zones), dtype=np.int64)
+    for zone in np.unique(zones):
+        members = np.flatnonzero(zones[shuffled] == zone)
+        turns[members] = np.arange(len(members))
     visited: IntArray = shuffled[np.argsort(turns, kind="stable")]
     return visited
