@@ -10,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nodemix.operator.api.crd import KINDS, Kind
-from nodemix.operator.api.plan import MAX_NODE_GROUPS, NodeMixPlanSpec
+from nodemix.operator.api.plan import MAX_NODE_GROUPS, MAX_STEERED, NodeMixPlanSpec
 from nodemix.operator.api.policy import NodeMixPolicySpec, NodeMixPolicyStatus
 from nodemix.operator.api.pricebook import MAX_INLINE_OFFERS, PriceBookSpec
 from pydantic import BaseModel, ValidationError
@@ -61,6 +61,11 @@ def make_pool(number: int = 0) -> Json:
     }
 
 
+def make_placed() -> Json:
+    modes = [{"mode": "Observe", "usdPerHour": 0.28, "draws": 8}]
+    return {"mode": "Observe", "usdPerHour": 0.28, "savingKeptPercent": 88, "modes": modes}
+
+
 def make_plan(**fields: Any) -> Json:
     plan: Json = {
         "policyRef": {"name": "nobody"},
@@ -74,6 +79,8 @@ def make_plan(**fields: Any) -> Json:
         "usdPerHourLowerBound": 0.2,
         "savingPercent": 50.0,
         "gapPercent": 25.0,
+        "placed": make_placed(),
+        "steering": {"mode": "Observe", "entries": 0},
         "risk": {"spotPercent": 40.5, "worstPoolPercent": 20, "interruptionsPerDay": 0.1},
         "reasons": ["it is cheaper"],
     }
@@ -325,6 +332,8 @@ def test_no_field_of_a_plan_can_be_changed(api: ApiCalls, name: str, field: str)
         "policyRef": {"name": "somebody"},
         "createdFrom": {"catalog": "another"},
         "expiresAt": "2027-01-01T00:00:00Z",
+        "placed": {"usdPerHour": 99},
+        "steering": {"mode": "Pinned"},
         "risk": {"spotPercent": 1},
     }
     change = changes.get(wire, 99 if isinstance(plan[wire], int | float) else None)
@@ -374,7 +383,13 @@ def test_largest_plan_is_stored_and_can_be_approved(api: ApiCalls, name: str) ->
         }
         for n in range(MAX_NODE_GROUPS)
     ]
-    plan = make_plan(pools=[make_pool(n) for n in range(2000)], nodes=groups)
+    quotas = [
+        {"workload": f"shop-{n % 40}/Deployment/workload-{n}", "cohort": f"c{n}", "pods": 3}
+        for n in range(MAX_STEERED)
+    ]
+    steering = {"mode": "Cohort", "entries": MAX_STEERED, "quotas": quotas}
+    pools = [make_pool(n) for n in range(2000)]
+    plan = make_plan(pools=pools, nodes=groups, steering=steering)
 
     assert api.create(PLANS, name, plan).code == 201
     assert api.patch(PLANS, name, {"spec": {"approved": True}}).code == 200
@@ -433,6 +448,7 @@ def test_columns_of_a_policy_show_its_decision(api: ApiCalls, name: str) -> None
         spot_percent=40.0,
         usd_per_hour_now=3.4,
         usd_per_hour_plan=2.1,
+        usd_per_hour_placed=2.3,
         saving_percent=38.2,
         gap_percent=1.5,
     ).to_patch()
@@ -449,6 +465,7 @@ def test_columns_of_a_policy_show_its_decision(api: ApiCalls, name: str) -> None
         "SPOT%": "40",
         "$/H NOW": "3.4",
         "$/H PLAN": "2.1",
+        "$/H PLACED": "2.3",
         "SAVE%": "38.2",
         "GAP%": "1.5",
     }
@@ -468,6 +485,7 @@ def test_columns_of_a_plan_show_its_figures(api: ApiCalls, name: str) -> None:
         "SPOT%": "40.5",
         "$/H NOW": "0.5",
         "$/H PLAN": "0.25",
+        "$/H PLACED": "0.28",
         "SAVE%": "50",
         "GAP%": "25",
         "APPROVED": "false",

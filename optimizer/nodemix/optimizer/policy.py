@@ -1,13 +1,31 @@
 """What the owner of a cluster asks of a plan."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from nodemix.optimizer.errors import ParameterError
+from nodemix.optimizer.placement.mode import PlacementMode
+from nodemix.optimizer.snapshot import CapacityType
 
 
 def _require_share(name: str, value: float) -> None:
     if not 0.0 <= value <= 1.0:
         raise ParameterError(f"{name} must lie in [0, 1], got {value}")
+
+
+def _require_amount(name: str, value: float) -> None:
+    if not 0.0 <= value < math.inf:
+        raise ParameterError(f"{name} must be a number of 0 or more, got {value}")
+
+
+def _require_own_names(kind: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ParameterError(f"{kind}: the name {name} is given twice; rename one of them")
+        seen.add(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +113,90 @@ class Churn:
 
     Args:
         min_saving_share: smallest saving, as a share of the current cost, worth proposing.
+        node_change_usd: what putting a new node in the place of a running one costs once (boot,
+            drain, cold caches); the search adds it to the price of new nodes.
+        expected_life_hours: over which ``node_change_usd`` is spread.
     """
 
     min_saving_share: float = 0.02
+    node_change_usd: float = 0.0
+    expected_life_hours: float = 24.0
 
     def __post_init__(self) -> None:
         _require_share("churn.min_saving_share", self.min_saving_share)
+        _require_amount("churn.node_change_usd", self.node_change_usd)
+        if not 0.0 < self.expected_life_hours < math.inf:
+            raise ParameterError(
+                f"churn.expected_life_hours must be positive, got {self.expected_life_hours}"
+            )
+
+    @property
+    def usd_per_node_hour(self) -> float:
+        """What a change costs in each hour of a new node's life."""
+        return self.node_change_usd / self.expected_life_hours
+
+
+class QuotaUnit(StrEnum):
+    """What a quota counts."""
+
+    VCPUS = "vcpus"
+    NODES = "nodes"
+    GPUS = "gpus"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most so much of some offers, as clouds limit it per account and region.
+
+    Empty tuples and None select everything. Nodes outside of the policy's scope do not count.
+    """
+
+    name: str
+    limit: float
+    unit: QuotaUnit = QuotaUnit.VCPUS
+    categories: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    instance_types: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    capacity_type: CapacityType | None = None
+
+    def __post_init__(self) -> None:
+        _require_amount(f"quotas ({self.name}).limit", self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """Up to ``count`` nodes that the owner has, or has committed to, at a price of their own.
+
+    Args:
+        price_usd_per_hour: of one node; 0 or the running cost for machines of one's own.
+        zone: None for any zone.
+        is_paid_anyway: the whole count is paid whether it is used or not, as a reservation is;
+            then one node more or less of it changes nothing.
+    """
+
+    name: str
+    instance_type: str
+    count: int
+    price_usd_per_hour: float
+    zone: str | None = None
+    capacity_type: CapacityType = CapacityType.ON_DEMAND
+    is_paid_anyway: bool = False
+
+    def __post_init__(self) -> None:
+        _require_amount(f"commitments ({self.name}).price_usd_per_hour", self.price_usd_per_hour)
+        if self.count < 0:
+            raise ParameterError(f"commitments ({self.name}).count is negative: {self.count}")
+
+    @property
+    def marginal_usd_per_hour(self) -> float:
+        """What using one node of it adds to the bill."""
+        return 0.0 if self.is_paid_anyway else self.price_usd_per_hour
+
+    @property
+    def fixed_usd_per_hour(self) -> float:
+        """What is paid whether it is used or not."""
+        return self.count * self.price_usd_per_hour if self.is_paid_anyway else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +206,9 @@ class Policy:
     Args:
         budget_usd_per_hour: the plan may not cost more; None for no limit.
         min_nodes, max_nodes: of the whole plan; None for no limit.
+        quotas, commitments: each name once.
         search_s: seconds the search may take.
+        placement: how firmly pods are to be led to the places the plan has for them.
     """
 
     name: str = "default"
@@ -122,9 +220,14 @@ class Policy:
     budget_usd_per_hour: float | None = None
     min_nodes: int | None = None
     max_nodes: int | None = None
+    quotas: tuple[Quota, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
     search_s: float = 5.0
+    placement: PlacementMode = PlacementMode.OBSERVE
 
     def __post_init__(self) -> None:
+        _require_own_names(f"{self.name}: quotas", (quota.name for quota in self.quotas))
+        _require_own_names(f"{self.name}: commitments", (c.name for c in self.commitments))
         if self.budget_usd_per_hour is not None and self.budget_usd_per_hour <= 0:
             raise ParameterError(
                 f"{self.name}: budget_usd_per_hour must be positive, got {self.budget_usd_per_hour}"

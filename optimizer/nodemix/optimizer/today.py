@@ -4,12 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
-from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.catalog.types import Catalog, Offer
 from nodemix.optimizer.decision import needs_a_place
-from nodemix.optimizer.plan import PackedNodes, Packing, PlannedNodes
+from nodemix.optimizer.plan import PackedNodes, Packing, PlannedNodes, PoolKey
 from nodemix.optimizer.problem.built import BuiltProblem, CurrentNode
 from nodemix.optimizer.risk.shortfall import node_limits, node_room, shortfall_probability
-from nodemix.optimizer.snapshot import CapacityType, Node, Snapshot, WorkloadKey
+from nodemix.optimizer.snapshot import Node, Snapshot, WorkloadKey
 
 
 def holds_everything(built: BuiltProblem) -> bool:
@@ -63,8 +63,11 @@ def nodes_of_today(
             pods_on[pod.node_name][pod.workload] += 1
     for name, workload, pods in _newcomers(built):
         pods_on[name][workload] += pods
-    prices = {key: offer.price_usd_per_hour for key, offer in catalog.by_key().items()}
-    return tuple(_as_it_is(node, pods_on[node.name], prices) for node in snapshot.nodes)
+    on_sale, covered = catalog.by_key(), dict(built.covered)
+    return tuple(
+        _as_it_is(node, pods_on[node.name], covered.get(node.name) or on_sale.get(_pool_of(node)))
+        for node in snapshot.nodes
+    )
 
 
 def _newcomers(built: BuiltProblem) -> Iterator[tuple[str, WorkloadKey, int]]:
@@ -99,10 +102,11 @@ def _homeless(built: BuiltProblem) -> Counter[WorkloadKey]:
     return totals
 
 
-def _as_it_is(
-    node: Node,
-    pods: Mapping[WorkloadKey, int],
-    prices: Mapping[tuple[str, str, CapacityType], float],
-) -> PlannedNodes:
-    pool = (node.instance_type or "unknown", node.zone or "unknown", node.capacity_type)
-    return PlannedNodes(*pool, 1, tuple(sorted(pods.items())), prices.get(pool), (node.name,))
+def _pool_of(node: Node) -> PoolKey:
+    return (node.instance_type or "unknown", node.zone or "unknown", node.capacity_type)
+
+
+def _as_it_is(node: Node, pods: Mapping[WorkloadKey, int], offer: Offer | None) -> PlannedNodes:
+    price, terms = (offer.price_usd_per_hour, offer.terms) if offer else (None, "")
+    held = tuple(sorted(pods.items()))
+    return PlannedNodes(*_pool_of(node), 1, held, price, (node.name,), terms=terms)

@@ -42,6 +42,30 @@ _SHARE = "must lie in [0, 1]; give a share, e.g. 0.3 for 30 percent"
 
 BROKEN_POLICIES = (
     Broken(
+        {"limits": {"quotas": [{"name": "g", "limit": -1}]}},
+        "spec.limits.quotas[0].limit",
+        "limit must not be negative; 0 buys nothing of it",
+    ),
+    Broken(
+        {
+            "commitments": [
+                {"name": "ri", "instanceType": "m5.xlarge", "count": 1, "usdPerHour": -0.1}
+            ]
+        },
+        "spec.commitments[0].usdPerHour",
+        "usdPerHour must not be negative; write 0 for machines that cost nothing more when used",
+    ),
+    Broken(
+        {"objective": {"churn": {"nodeChangeUsd": -1}}},
+        "spec.objective.churn.nodeChangeUsd",
+        "nodeChangeUsd must not be negative; 0 lets nodes be replaced for any saving",
+    ),
+    Broken(
+        {"objective": {"churn": {"expectedLifeHours": 0}}},
+        "spec.objective.churn.expectedLifeHours",
+        "expectedLifeHours must be above 0; 24 spreads the cost of a change over a day",
+    ),
+    Broken(
         {"limits": {"minNodes": 5, "maxNodes": 4}},
         "spec.limits.minNodes",
         "minNodes is above maxNodes; raise maxNodes or lower minNodes",

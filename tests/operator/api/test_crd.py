@@ -71,7 +71,18 @@ def test_columns_of_a_policy_are_the_decision_at_a_glance() -> None:
     columns = version_of(POLICY)["additionalPrinterColumns"]
 
     assert [column["name"] for column in columns if not column.get("priority")] == [
-        *("Mode", "Ready", "Nodes", "Spot%", "$/h now", "$/h plan", "Save%", "Gap%", "Age")
+        *(
+            "Mode",
+            "Ready",
+            "Nodes",
+            "Spot%",
+            "$/h now",
+            "$/h plan",
+            "$/h placed",
+            "Save%",
+            "Gap%",
+            "Age",
+        )
     ]
 
 

@@ -1,9 +1,17 @@
 from typing import Any
 
 import pytest
-from nodemix.operator.api.policy import NodeMixPolicySpec
+from nodemix.operator.api.policy import NodeMixPolicySpec, Placement
 from nodemix.operator.api.translate import to_policy
-from nodemix.optimizer.policy import OfferFilter, Policy
+from nodemix.optimizer.policy import (
+    Churn,
+    Commitment,
+    OfferFilter,
+    Policy,
+    Quota,
+    QuotaUnit,
+)
+from nodemix.optimizer.snapshot import CapacityType
 
 
 def translated(**spec: Any) -> Policy:
@@ -25,6 +33,12 @@ def test_defaults_of_the_resource_are_those_of_the_optimizer() -> None:
     assert mine.service_level == theirs.service_level
     assert mine.spot == theirs.spot
     assert mine.churn == theirs.churn
+    assert mine.placement == theirs.placement == "observe"
+
+
+@pytest.mark.parametrize("mode", Placement)
+def test_every_placement_is_one_of_the_optimizers(mode: Placement) -> None:
+    assert translated(placement=mode).placement == mode.lower()
 
 
 def test_every_term_arrives() -> None:
@@ -33,7 +47,7 @@ def test_every_term_arrives() -> None:
         objective={
             "slo": {"shortfallProbability": 0.02, "underCostRatio": 9, "leadTimeSeconds": 60},
             "budget": {"usdPerHour": 12.5},
-            "churn": {"minSavingShare": 0.1},
+            "churn": {"minSavingShare": 0.1, "nodeChangeUsd": 0.6, "expectedLifeHours": 12},
         },
         limits={"minNodes": 2, "maxNodes": 9},
         searchSeconds=7,
@@ -45,7 +59,8 @@ def test_every_term_arrives() -> None:
     assert policy.service_level.under_cost_ratio == 9
     assert policy.service_level.lead_time_s == 60
     assert policy.budget_usd_per_hour == 12.5
-    assert policy.churn.min_saving_share == 0.1
+    assert policy.churn == Churn(0.1, node_change_usd=0.6, expected_life_hours=12)
+    assert policy.churn.usd_per_node_hour == pytest.approx(0.05)
     assert (policy.min_nodes, policy.max_nodes, policy.search_s) == (2, 9, 7.0)
 
 
@@ -86,3 +101,74 @@ def test_every_offer_filter_arrives() -> None:
         max_vcpus=32,
         allow_metal=True,
     )
+
+
+def test_every_quota_arrives() -> None:
+    quotas = [
+        {"name": "all", "limit": 512},
+        {
+            "name": "spot-g",
+            "limit": 8,
+            "unit": "gpus",
+            "categories": ["g"],
+            "families": ["g5"],
+            "instanceTypes": ["g5.xlarge"],
+            "zones": ["us-east-1a"],
+            "capacityType": "spot",
+        },
+    ]
+
+    assert translated(limits={"quotas": quotas}).quotas == (
+        Quota("all", 512, QuotaUnit.VCPUS),
+        Quota(
+            "spot-g",
+            8,
+            QuotaUnit.GPUS,
+            ("g",),
+            ("g5",),
+            ("g5.xlarge",),
+            ("us-east-1a",),
+            CapacityType.SPOT,
+        ),
+    )
+
+
+def test_every_commitment_arrives() -> None:
+    short = {"name": "own", "instanceType": "m5.xlarge", "count": 2, "usdPerHour": 0}
+    full = {
+        "name": "ri",
+        "instanceType": "c7g.xlarge",
+        "zone": "us-east-1b",
+        "capacityType": "spot",
+        "count": 3,
+        "usdPerHour": 0.08,
+        "paidAnyway": True,
+    }
+
+    assert translated(commitments=[short, full]).commitments == (
+        Commitment("own", "m5.xlarge", 2, 0.0),
+        Commitment("ri", "c7g.xlarge", 3, 0.08, "us-east-1b", CapacityType.SPOT, True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            {"limits": {"quotas": [{"name": "a", "limit": 1}, {"name": "a", "limit": 2}]}},
+            "quotas lists a 2 times; rename one of them",
+        ),
+        (
+            {
+                "commitments": [
+                    {"name": "ri", "instanceType": kind, "count": 1, "usdPerHour": 0}
+                    for kind in ("m5.large", "m5.xlarge")
+                ]
+            },
+            "commitments lists ri 2 times; rename one of them",
+        ),
+    ],
+)
+def test_a_name_that_is_given_twice_is_refused(spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        translated(**spec)

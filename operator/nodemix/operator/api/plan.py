@@ -1,6 +1,9 @@
 """``NodeMixPlan``: one immutable proposal."""
 
+from typing import Annotated
+
 from nodemix.operator.api.conditions import Conditions, Moment
+from nodemix.operator.api.policy import Placement
 from nodemix.operator.api.rules import ApiModel, Rule, StatusModel
 from nodemix.operator.api.values import (
     Count,
@@ -18,6 +21,12 @@ from pydantic.alias_generators import to_camel
 
 MAX_NODE_GROUPS = 2000
 """Groups of equal nodes that a plan lists; a larger assignment is left out of the object."""
+
+
+MAX_STEERED = 2000
+"""Entries of a steering that a plan lists; of a larger one only their number is stored."""
+
+LabelValues = Annotated[tuple[Word, ...], Field(max_length=MAX_STEERED)]
 
 
 class PolicyRef(ApiModel):
@@ -78,6 +87,8 @@ class NodeGroupSpec(ApiModel):
     """Places on each node for pods that are forecast, likewise."""
     kept_nodes: tuple[DnsName, ...] = Field(default=(), max_length=5000)
     """Names of the nodes of today that stay as they are; empty for nodes to buy."""
+    cohort: str = Field(default="", max_length=63)
+    """Value of the label nodemix.dev/cohort; empty for nodes that stay as they are."""
 
 
 class UnplaceableSpec(ApiModel):
@@ -102,6 +113,89 @@ class RiskSpec(ApiModel):
     """Largest share of the plan's vCPUs in one pool of instance type, zone and spot."""
     interruptions_per_day: Probability
     """Spot nodes expected to be taken back a day."""
+
+
+class ModeCostSpec(ApiModel):
+    """The plan's cost in one placement mode."""
+
+    mode: Placement
+    """The placement mode."""
+    usd_per_hour: Usd
+    """Expected cost once the pods are placed."""
+    draws: Count
+    """Draws of arrival and node order behind it; 0 where nothing is left to chance."""
+
+
+class PlacedSpec(ApiModel):
+    """What the plan is expected to cost once kube-scheduler has placed its pods."""
+
+    mode: Placement
+    """The policy's placement."""
+    usd_per_hour: Usd
+    """The plan's nodes, and further ones for pods that find no place on them."""
+    saving_kept_percent: Percent | None = None
+    """Share of the saving that is left; absent where nothing is saved."""
+    modes: tuple[ModeCostSpec, ...] = Field(default=(), max_length=4)
+    """Every mode that there was time for."""
+
+
+class AffinitySpec(ApiModel):
+    """A required node affinity of every pod of a workload."""
+
+    workload: Workload
+    """``<namespace>/<Kind>/<name>`` of the workload."""
+    terms: tuple[Annotated[dict[str, LabelValues], Field(max_length=3)], ...] = Field(
+        max_length=MAX_STEERED
+    )
+    """Values of labels; of one term every label must have one of its values."""
+
+
+class ReleaseSpec(ApiModel):
+    """Pods that are let in after those before them."""
+
+    workload: Workload
+    """``<namespace>/<Kind>/<name>`` of the workload."""
+    pods: Count
+    """How many pods."""
+
+
+class QuotaSpec(ApiModel):
+    """Pods of a workload that belong on the nodes of one cohort, whichever of them."""
+
+    workload: Workload
+    """``<namespace>/<Kind>/<name>`` of the workload."""
+    cohort: Word
+    """Value of the label nodemix.dev/cohort."""
+    pods: Count
+    """How many pods."""
+
+
+class PinsSpec(ApiModel):
+    """What belongs on each node of a cohort."""
+
+    cohort: Word
+    """Value of the label nodemix.dev/cohort."""
+    nodes: Count
+    """Nodes of the cohort."""
+    pods: dict[str, int] = Field(max_length=1000)
+    """Pods on each node, by ``<namespace>/<Kind>/<name>`` of their workload."""
+
+
+class SteeringSpec(ApiModel):
+    """What leads pods to their places; lists that would be too large are absent."""
+
+    mode: Placement
+    """The policy's placement."""
+    entries: Count
+    """Affinities, releases, quotas and pins in all, whether they are listed or not."""
+    affinities: tuple[AffinitySpec, ...] | None = Field(default=None, max_length=MAX_STEERED)
+    """Where pods may go; in mode Cohort those beyond the quotas."""
+    release: tuple[ReleaseSpec, ...] | None = Field(default=None, max_length=MAX_STEERED)
+    """The order in which pods are let in; absent where they come as they come."""
+    quotas: tuple[QuotaSpec, ...] | None = Field(default=None, max_length=MAX_STEERED)
+    """Pods of a workload for each cohort, in mode Cohort."""
+    pins: tuple[PinsSpec, ...] | None = Field(default=None, max_length=MAX_STEERED)
+    """Pods of each node, in mode Pinned."""
 
 
 class NodeMixPlanSpec(ApiModel):
@@ -129,6 +223,10 @@ class NodeMixPlanSpec(ApiModel):
     """What the plan saves of today's cost."""
     gap_percent: Percent
     """How far the plan can be above the optimum."""
+    placed: PlacedSpec | None = None
+    """Cost to expect once the pods are placed; absent where today's nodes are kept."""
+    steering: SteeringSpec | None = None
+    """What leads pods to their places; absent where today's nodes are kept."""
     risk: RiskSpec
     reasons: tuple[Sentence, ...] = Field(default=(), max_length=100)
     """Why this plan."""

@@ -3,6 +3,14 @@
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
+from nodemix.operator.api.capacity import (
+    BY_NAME,
+    MAX_ENTRIES,
+    CommitmentSpec,
+    QuotaSpec,
+    not_negative,
+    require_own_names,
+)
 from nodemix.operator.api.conditions import Conditions, Moment
 from nodemix.operator.api.rules import ApiModel, Rule, StatusModel, field_rule, positive, share
 from nodemix.operator.api.values import (
@@ -14,7 +22,7 @@ from nodemix.operator.api.values import (
     Usd,
     Word,
 )
-from pydantic import Field
+from pydantic import Field, model_validator
 
 
 class Mode(StrEnum):
@@ -22,6 +30,15 @@ class Mode(StrEnum):
 
     RECOMMEND = "Recommend"
     APPLY = "Apply"
+
+
+class Placement(StrEnum):
+    """How firmly pods are led to the places that a plan has for them."""
+
+    OBSERVE = "Observe"
+    POOL = "Pool"
+    COHORT = "Cohort"
+    PINNED = "Pinned"
 
 
 class Architecture(StrEnum):
@@ -118,10 +135,18 @@ class BudgetSpec(ApiModel):
 class ChurnSpec(ApiModel):
     """When a change is worth its trouble."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (share("min_saving_share"),)
+    rules: ClassVar[tuple[Rule, ...]] = (
+        share("min_saving_share"),
+        not_negative("node_change_usd", "0 lets nodes be replaced for any saving"),
+        positive("expected_life_hours", "24 spreads the cost of a change over a day"),
+    )
 
     min_saving_share: float = 0.02
     """Smallest saving worth proposing, as a share of the current cost."""
+    node_change_usd: float = 0.0
+    """What a new node in the place of a running one costs once: boot, drain, cold caches."""
+    expected_life_hours: float = 24.0
+    """Hours over which nodeChangeUsd is spread."""
 
 
 class ObjectiveSpec(ApiModel):
@@ -155,6 +180,15 @@ class LimitsSpec(ApiModel):
     """Fewest nodes that a plan may have."""
     max_nodes: int | None = Field(default=None, ge=1)
     """Most nodes that a plan may have."""
+    quotas: tuple[QuotaSpec, ...] = Field(
+        default=(), max_length=MAX_ENTRIES, json_schema_extra=BY_NAME
+    )
+    """Limits on some of the offers, each name once."""
+
+    @model_validator(mode="after")
+    def _names_each_quota_once(self) -> "LimitsSpec":
+        require_own_names("quotas", self.quotas)
+        return self
 
 
 class OffersSpec(ApiModel):
@@ -256,10 +290,17 @@ class NodeMixPolicySpec(ApiModel):
 
     mode: Mode = Mode.RECOMMEND
     """Recommend only shows plans; Apply also carries them out."""
+    placement: Placement = Placement.OBSERVE
+    """Observe leaves pods to the scheduler, Pool binds a workload to pools of nodes, Cohort to sets
+    of equal nodes, Pinned each pod to its node; plans are made for it and say what it takes."""
     selector: SelectorSpec = Field(default_factory=SelectorSpec)
     objective: ObjectiveSpec = Field(default_factory=ObjectiveSpec)
     limits: LimitsSpec = Field(default_factory=LimitsSpec)
     offers: OffersSpec = Field(default_factory=OffersSpec)
+    commitments: tuple[CommitmentSpec, ...] = Field(
+        default=(), max_length=MAX_ENTRIES, json_schema_extra=BY_NAME
+    )
+    """Nodes at a price of their own, each name once; spec.offers does not limit them."""
     forecast: ForecastSpec = Field(default_factory=ForecastSpec)
     prometheus: PrometheusSpec | None = None
     """Absent means the operator's own setting, or planning without a history."""
@@ -271,6 +312,11 @@ class NodeMixPolicySpec(ApiModel):
     """Time that one search for a plan may take."""
     paused: bool = False
     """True stops decisions; the last plan stays."""
+
+    @model_validator(mode="after")
+    def _names_each_commitment_once(self) -> "NodeMixPolicySpec":
+        require_own_names("commitments", self.commitments)
+        return self
 
 
 class NodeMixPolicyStatus(StatusModel):
@@ -294,6 +340,8 @@ class NodeMixPolicyStatus(StatusModel):
     """Cost of today's nodes whose price is known."""
     usd_per_hour_plan: Usd | None = None
     """Cost of the plan."""
+    usd_per_hour_placed: Usd | None = None
+    """Cost to expect once the pods are placed; absent where today's nodes are kept."""
     usd_per_hour_lower_bound: Usd | None = None
     """No plan under this policy can cost less."""
     saving_percent: Percent | None = None

@@ -1,10 +1,14 @@
 """From the objects of the API to what the optimizer understands."""
 
+from nodemix.operator.api.capacity import CommitmentSpec, QuotaSpec
 from nodemix.operator.api.policy import NodeMixPolicySpec, OffersSpec, SelectorSpec, SpotSpec
+from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.policy import (
     Churn,
+    Commitment,
     OfferFilter,
     Policy,
+    Quota,
     ServiceLevel,
     SpotRules,
     WorkloadSelector,
@@ -24,11 +28,18 @@ def to_policy(name: str, spec: NodeMixPolicySpec) -> Policy:
         ),
         spot=_spot_rules(objective.spot),
         offers=_offer_filter(spec.offers),
-        churn=Churn(min_saving_share=objective.churn.min_saving_share),
+        churn=Churn(
+            min_saving_share=objective.churn.min_saving_share,
+            node_change_usd=objective.churn.node_change_usd,
+            expected_life_hours=objective.churn.expected_life_hours,
+        ),
         budget_usd_per_hour=objective.budget.usd_per_hour if objective.budget else None,
         min_nodes=spec.limits.min_nodes,
         max_nodes=spec.limits.max_nodes,
+        quotas=tuple(_quota(quota) for quota in spec.limits.quotas),
+        commitments=tuple(_commitment(commitment) for commitment in spec.commitments),
         search_s=float(spec.search_seconds),
+        placement=PlacementMode(spec.placement.lower()),
     )
 
 
@@ -57,4 +68,29 @@ def _offer_filter(offers: OffersSpec) -> OfferFilter:
         min_generation=offers.min_generation,
         max_vcpus=offers.max_vcpus,
         allow_metal=offers.allow_metal,
+    )
+
+
+def _quota(quota: QuotaSpec) -> Quota:
+    return Quota(
+        name=quota.name,
+        limit=quota.limit,
+        unit=quota.unit,
+        categories=quota.categories,
+        families=quota.families,
+        instance_types=quota.instance_types,
+        zones=quota.zones,
+        capacity_type=quota.capacity_type,
+    )
+
+
+def _commitment(commitment: CommitmentSpec) -> Commitment:
+    return Commitment(
+        name=commitment.name,
+        instance_type=commitment.instance_type,
+        count=commitment.count,
+        price_usd_per_hour=commitment.usd_per_hour,
+        zone=commitment.zone,
+        capacity_type=commitment.capacity_type,
+        is_paid_anyway=commitment.paid_anyway,
     )

@@ -1,5 +1,6 @@
 """The custom resources of group ``nodemix.dev``, version ``v1alpha1``."""
 
+from nodemix.operator.api.capacity import CommitmentSpec, QuotaSpec
 from nodemix.operator.api.conditions import Condition, Conditions, ConditionStatus, ConditionType
 from nodemix.operator.api.plan import (
     NodeGroupSpec,
@@ -17,6 +18,7 @@ from nodemix.operator.api.policy import (
     Mode,
     NodeMixPolicySpec,
     NodeMixPolicyStatus,
+    Placement,
     QuerySpec,
 )
 from nodemix.operator.api.pricebook import (
@@ -34,6 +36,7 @@ __all__ = [
     "API_VERSION",
     "GROUP",
     "VERSION",
+    "CommitmentSpec",
     "Condition",
     "ConditionStatus",
     "ConditionType",
@@ -49,6 +52,7 @@ __all__ = [
     "NodeMixPolicySpec",
     "NodeMixPolicyStatus",
     "OfferSpec",
+    "Placement",
     "PlanSource",
     "PolicyRef",
     "PoolSpec",
@@ -56,6 +60,7 @@ __all__ = [
     "PriceBookStatus",
     "PriceSource",
     "QuerySpec",
+    "QuotaSpec",
     "RiskSpec",
     "ShapeSpec",
     "UnplaceableSpec",

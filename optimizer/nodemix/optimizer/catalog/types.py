@@ -33,12 +33,20 @@ class InstanceType:
     taints: tuple[Taint, ...] = ()
 
 
+OfferVariant = tuple[str, str, CapacityType, str, bool]
+"""Instance type, zone, market, terms, and whether the node runs already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """An instance type in a zone on a market, at a price.
 
     Args:
+        price_usd_per_hour: of one node; 0 only for a node that is paid for in any case.
         interruptions_per_hour: prior rate at which one node is taken back; 0 for on-demand.
+        terms: name of the commitment whose price this is; empty for what anybody may buy. A
+            catalog has none of these, a problem has a limited number of nodes of each.
+        is_in_place: these nodes run already; a problem has a limited number of them.
     """
 
     instance: InstanceType
@@ -46,11 +54,18 @@ class Offer:
     capacity_type: CapacityType
     price_usd_per_hour: float
     interruptions_per_hour: float = 0.0
+    terms: str = ""
+    is_in_place: bool = False
 
     @property
     def key(self) -> tuple[str, str, CapacityType]:
-        """What tells two offers apart."""
+        """The pool; what tells two offers of a catalog apart, but not those of a problem."""
         return (self.instance.name, self.zone, self.capacity_type)
+
+    @property
+    def variant(self) -> OfferVariant:
+        """The pool with the terms; what tells two offers of a problem apart in later ones."""
+        return (*self.key, self.terms, self.is_in_place)
 
     @property
     def is_spot(self) -> bool:
@@ -58,7 +73,8 @@ class Offer:
         return self.capacity_type is CapacityType.SPOT
 
     def __str__(self) -> str:
-        return f"{self.instance.name}/{self.zone}/{self.capacity_type}"
+        terms = f" ({self.terms})" if self.terms else ""
+        return f"{self.instance.name}/{self.zone}/{self.capacity_type}{terms}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,15 +30,26 @@ def pool_margins(problem: Problem, result: Result) -> dict[PoolKey, PoolMargins]
     """
     scene = _Scene(problem, result, *_cap_charges(problem, result.cap_duals))
     exchange = _Exchange(problem, result.packing)
-    margins = {}
+    margins: dict[PoolKey, PoolMargins] = {}
     for offer, patterns in _patterns(result.packing).items():
         reduced = scene.reduced_usd_per_hour(offer, patterns)
-        margins[problem.offers[offer].key] = PoolMargins(
+        own = PoolMargins(
             node_more_usd_per_hour=float(reduced.min()),
             node_less_usd_per_hour=-float(reduced.max()),
             runner_up=_runner_up(scene, exchange, offer, patterns),
         )
+        key = problem.offers[offer].key
+        margins[key] = _joined(margins[key], own) if key in margins else own
     return margins
+
+
+def _joined(one: PoolMargins, other: PoolMargins) -> PoolMargins:
+    """Of a pool that is bought on several terms: the best of each."""
+    return PoolMargins(
+        min(one.node_more_usd_per_hour, other.node_more_usd_per_hour),
+        min(one.node_less_usd_per_hour, other.node_less_usd_per_hour),
+        one.runner_up,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +69,7 @@ class _Scene:
     @property
     def charged(self) -> FloatArray:
         """Price and charges of each offer, shape (offers,)."""
-        charged: FloatArray = self.price_rate * self.problem.price_usd_per_hour + self.charges
+        charged: FloatArray = self.price_rate * self.problem.money_usd_per_hour + self.charges
         return charged
 
     def reduced_usd_per_hour(self, offer: int, patterns: Sequence[Pattern]) -> FloatArray:
@@ -70,11 +81,11 @@ class _Scene:
 
 
 def _cap_charges(problem: Problem, cap_duals: FloatArray) -> tuple[FloatArray, float]:
-    """What the caps charge for a node of each offer, and for each USD of a price.
+    """What caps and changes charge for a node of each offer, and for each USD of a price.
 
     They are kept apart, because a limit on money charges less for a node that becomes cheaper.
     """
-    charges = np.zeros(len(problem.offers))
+    charges = problem.price_usd_per_hour - problem.money_usd_per_hour
     price_rate = 1.0
     for cap, dual in zip(problem.caps, cap_duals.tolist(), strict=True):
         if dual <= 0.0:
@@ -87,7 +98,7 @@ def _cap_charges(problem: Problem, cap_duals: FloatArray) -> tuple[FloatArray, f
 
 
 def _counts_money(problem: Problem, cap: OfferCap) -> bool:
-    return np.array_equal(cap.coefficients, problem.price_usd_per_hour)
+    return np.array_equal(cap.coefficients, problem.money_usd_per_hour)
 
 
 def _patterns(packing: Packing) -> dict[int, list[Pattern]]:
@@ -115,12 +126,13 @@ class _Exchange:
             counts[nodes.offer] += nodes.count
         self._left = limits - counts @ self._weights
         self._left += CAP_TOLERANCE * (1.0 + np.abs(limits))
+        self._on_sale = np.array([not (o.terms or o.is_in_place) for o in problem.offers], np.bool_)
         kinds = {(o.instance.name, o.capacity_type): i for i, o in enumerate(problem.offers)}
         self._kind = np.array([kinds[o.instance.name, o.capacity_type] for o in problem.offers])
 
     def is_other_kind(self, offer: int) -> BoolArray:
-        """Offers of another type or market, shape (offers,)."""
-        other: BoolArray = self._kind != self._kind[offer]
+        """Offers of another type or market that anybody may buy, shape (offers,)."""
+        other: BoolArray = (self._kind != self._kind[offer]) & self._on_sale
         return other
 
     def within_caps(self, offer: int, candidates: IntArray) -> Iterator[int]:
@@ -142,10 +154,10 @@ def _runner_up(
     if best is None:
         return None
     gained = float(scene.charges[offer] - scene.charges[best]) / scene.price_rate
-    own_usd_per_hour = float(scene.problem.price_usd_per_hour[offer])
+    own_usd_per_hour = scene.problem.offers[offer].price_usd_per_hour
     return RunnerUp(
         *scene.problem.offers[best].key,
-        price_usd_per_hour=float(scene.problem.price_usd_per_hour[best]),
+        price_usd_per_hour=scene.problem.offers[best].price_usd_per_hour,
         break_even_usd_per_hour=max(0.0, own_usd_per_hour + gained),
     )
 

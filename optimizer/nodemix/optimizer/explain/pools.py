@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.catalog.types import Catalog, Offer
 from nodemix.optimizer.plan import PlannedNodes, PoolChange, PoolKey, PoolMargins
 from nodemix.optimizer.snapshot import Node, WorkloadKey
 
@@ -12,9 +12,16 @@ NAMED_WORKLOADS = 2
 
 
 def pool_changes(
-    now: Iterable[Node], plan: Iterable[PlannedNodes], catalog: Catalog
+    now: Iterable[Node],
+    plan: Iterable[PlannedNodes],
+    catalog: Catalog,
+    committed: Iterable[Offer] = (),
 ) -> tuple[PoolChange, ...]:
-    """Each pool now and in the plan, the largest change of cost first."""
+    """Each pool now and in the plan, the largest change of cost first.
+
+    Args:
+        committed: offers of commitments; their price counts for pools that no market sells.
+    """
     counts_now: Counter[PoolKey] = Counter(_pool_of(node) for node in now)
     counts_plan: Counter[PoolKey] = Counter()
     pods: defaultdict[PoolKey, Counter[WorkloadKey]] = defaultdict(Counter)
@@ -22,7 +29,7 @@ def pool_changes(
         pool = (group.instance_type, group.zone, group.capacity_type)
         counts_plan[pool] += group.count
         pods[pool].update({key: n * group.count for key, n in group.pods})
-    offers = catalog.by_key()
+    offers = {**{offer.key: offer for offer in committed}, **catalog.by_key()}
     changes = []
     for key in sorted({*counts_now, *counts_plan}):
         price = offers[key].price_usd_per_hour if key in offers else None

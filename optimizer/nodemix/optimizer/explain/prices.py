@@ -20,7 +20,7 @@ def resource_prices(problem: Problem, result: Result) -> Prices:
     caps = tuple(
         (cap.name, float(dual))
         for cap, dual in zip(problem.caps, result.cap_duals, strict=True)
-        if dual > SMALLEST_PRICE_USD_PER_HOUR
+        if cap.is_rule and dual > SMALLEST_PRICE_USD_PER_HOUR
     )
     if not problem.rows:
         return Prices(caps=caps)

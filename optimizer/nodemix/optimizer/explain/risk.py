@@ -15,13 +15,15 @@ def plan_risk(
 ) -> Risk:
     """Shares of vCPUs on spot and in one pool, and interruptions to expect."""
     offers = catalog.by_key()
+    instances = {offer.instance.name: offer.instance for offer in catalog.offers}
     vcpus: Counter[PoolKey] = Counter()
     interruptions_per_hour = 0.0
     for group in nodes:
-        offer = offers.get((group.instance_type, group.zone, group.capacity_type))
-        if offer is not None:
-            vcpus[offer.key] += group.count * offer.instance.vcpus
-            interruptions_per_hour += group.count * offer.interruptions_per_hour
+        pool = (group.instance_type, group.zone, group.capacity_type)
+        if group.instance_type in instances:
+            vcpus[pool] += group.count * instances[group.instance_type].vcpus
+        if pool in offers:
+            interruptions_per_hour += group.count * offers[pool].interruptions_per_hour
     total = max(1, sum(vcpus.values()))
     spot = [count for key, count in vcpus.items() if key[2] is CapacityType.SPOT]
     return Risk(

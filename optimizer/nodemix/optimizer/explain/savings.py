@@ -10,7 +10,9 @@ to the duals.
 2. *Spot*: the plan's discount (the same nodes at their on-demand prices, less the plan's cost) less
    the discount that today's nodes have already. A type that is not sold on demand in its zone has
    no discount.
-3. The rest compares on-demand prices. Let a fleet cost D on demand for capacity of worth K.
+3. *Commitments*: likewise, what the nodes under them would cost at the market's price of their
+   pool, less what they add to the bill.
+4. The rest compares on-demand prices. Let a fleet cost D on demand for capacity of worth K.
    *Packing* is ``(K_today - K_plan) * D_today / K_today``: capacity no longer bought, at what it
    costs today. *Shape* is ``K_plan * (D_today / K_today - D_plan / K_plan)``: the same capacity for
    less. Where one of the two has no capacity of any worth, all of it is packing.
@@ -34,17 +36,23 @@ class _Fleet:
     """Nodes in sum.
 
     Args:
-        on_demand_usd_per_hour: the cost if none of them were spot.
+        market_usd_per_hour: the cost if none of them were under a commitment.
+        on_demand_usd_per_hour: the cost if none of them were spot either.
         capacity_usd_per_hour: the worth of all they can hold.
     """
 
     usd_per_hour: float = 0.0
+    market_usd_per_hour: float = 0.0
     on_demand_usd_per_hour: float = 0.0
     capacity_usd_per_hour: float = 0.0
 
     @property
     def discount_usd_per_hour(self) -> float:
-        return self.on_demand_usd_per_hour - self.usd_per_hour
+        return self.on_demand_usd_per_hour - self.market_usd_per_hour
+
+    @property
+    def commitments_usd_per_hour(self) -> float:
+        return self.market_usd_per_hour - self.usd_per_hour
 
     @property
     def rate(self) -> float:
@@ -55,6 +63,7 @@ class _Fleet:
         return replace(
             self,
             usd_per_hour=share * self.usd_per_hour,
+            market_usd_per_hour=share * self.market_usd_per_hour,
             on_demand_usd_per_hour=share * self.on_demand_usd_per_hour,
             capacity_usd_per_hour=share * self.capacity_usd_per_hour,
         )
@@ -82,6 +91,7 @@ def saving_sources(
         packing_usd_per_hour=rest - shape,
         waiting_usd_per_hour=-waiting * plan.usd_per_hour,
         headroom_usd_per_hour=-headroom * plan.usd_per_hour,
+        commitments_usd_per_hour=held.commitments_usd_per_hour - today.commitments_usd_per_hour,
     )
 
 
@@ -93,10 +103,13 @@ def _shape_usd_per_hour(today: _Fleet, held: _Fleet) -> float:
 
 def _offers_today(built: BuiltProblem, offers: dict[PoolKey, Offer]) -> Iterable[tuple[Offer, int]]:
     """The movable nodes of known price, by offer."""
-    keys = Counter(
-        (node.instance_type or "", node.zone or "", node.capacity_type) for node in built.movable
+    covered = dict(built.covered)
+    found = (
+        covered.get(node.name)
+        or offers.get((node.instance_type or "", node.zone or "", node.capacity_type))
+        for node in built.movable
     )
-    return [(offers[key], count) for key, count in keys.items() if key in offers]
+    return Counter(filter(None, found)).items()
 
 
 def _offers_planned(built: BuiltProblem, result: Result) -> Iterable[tuple[Offer, int]]:
@@ -106,13 +119,15 @@ def _offers_planned(built: BuiltProblem, result: Result) -> Iterable[tuple[Offer
 def _fleet(
     bought: Iterable[tuple[Offer, int]], prices: Prices, offers: dict[PoolKey, Offer]
 ) -> _Fleet:
-    cost = on_demand = capacity = 0.0
+    cost = market = on_demand = capacity = 0.0
     for offer, count in bought:
-        twin = offers.get((offer.instance.name, offer.zone, CapacityType.ON_DEMAND), offer)
+        on_sale = offers.get(offer.key, offer)
+        twin = offers.get((offer.instance.name, offer.zone, CapacityType.ON_DEMAND), on_sale)
         cost += count * offer.price_usd_per_hour
+        market += count * on_sale.price_usd_per_hour
         on_demand += count * twin.price_usd_per_hour
         capacity += count * _worth(offer.instance, prices)
-    return _Fleet(cost, on_demand, capacity)
+    return _Fleet(cost, market, on_demand, capacity)
 
 
 def _worth(instance: InstanceType, prices: Prices) -> float:

@@ -24,6 +24,7 @@ def assumptions(counts: PodCounts, policy: Policy, kept: Iterable[PlannedNodes])
         *_architectures(counts),
         *_spreads(counts),
         *_room(counts, kept),
+        *_commitments(policy),
     )
 
 
@@ -104,6 +105,13 @@ def _room(counts: PodCounts, kept: Iterable[PlannedNodes]) -> Iterator[str]:
         yield f"nodes that stay as they are ({nodes}) take no further pods"
     if counts.terminating:
         yield f"pods that are being deleted ({counts.terminating}) need no new place"
+
+
+def _commitments(policy: Policy) -> Iterator[str]:
+    if policy.commitments:
+        yield "commitments pay for nodes that stay before they pay for others"
+    if any(commitment.is_paid_anyway for commitment in policy.commitments):
+        yield "what is paid for commitments in any case is in each cost and in the bound"
 
 
 def unselected_notes(counts: PodCounts, fates: Iterable[NodeFate]) -> tuple[Note, ...]:

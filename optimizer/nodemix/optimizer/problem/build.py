@@ -1,16 +1,22 @@
 """From a snapshot, a catalog and a policy to the packing problem, and what stays out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nodemix.optimizer.catalog.filters import apply_filter, or_default
-from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.catalog.types import Catalog, Offer
 from nodemix.optimizer.plan import Unplaceable
-from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.policy import Commitment, Policy
 from nodemix.optimizer.problem.architectures import assumed_architectures
 from nodemix.optimizer.problem.assumptions import assumptions, unselected_notes
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.caps import cap_problem
+from nodemix.optimizer.problem.churn import InPlace, nodes_in_place, price_changes
+from nodemix.optimizer.problem.commitments import (
+    committed_offers,
+    put_under_terms,
+    sound_commitments,
+)
 from nodemix.optimizer.problem.current import current_nodes, kept_share, pods_kept_by_zone
 from nodemix.optimizer.problem.demand import PodCounts, count_pods, preferences_left_out
 from nodemix.optimizer.problem.fate import pod_fates
@@ -22,8 +28,9 @@ from nodemix.optimizer.problem.kept import (
     notes_of_kept,
 )
 from nodemix.optimizer.problem.obstacles import Obstacles
-from nodemix.optimizer.problem.overhead import static_load
+from nodemix.optimizer.problem.overhead import static_load, unplanned_load
 from nodemix.optimizer.problem.places import Places, dimensions_of
+from nodemix.optimizer.problem.quotas import quota_notes
 from nodemix.optimizer.problem.rows import cut_rows, form_groups, narrow_spreads, to_problem
 from nodemix.optimizer.problem.types import Row
 from nodemix.optimizer.snapshot import Note, Snapshot, WorkloadKey
@@ -37,7 +44,14 @@ class _Survey:
     places: Places
     obstacles: Obstacles
     fates: tuple[NodeFate, ...]
+    commitments: tuple[Commitment, ...]
+    in_place: tuple[InPlace, ...]
     notes: tuple[Note, ...]
+
+    @property
+    def fixed_usd_per_hour(self) -> float:
+        """What is paid for commitments in any case."""
+        return sum((commitment.fixed_usd_per_hour for commitment in self.commitments), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +88,19 @@ def build_problem(
     stranded = [_strand(survey, variant, lost) for variant, lost in shares.stranded.items()]
     lacking = [(s.row, s.obstacle.fact) for s in stranded if s.is_lack_of_offers]
     problem = to_problem(rows, lacking, survey.places)
-    problem = cap_problem(problem, policy, kept_share(fates))
+    problem = price_changes(problem, policy.churn.usd_per_node_hour)
+    fixed = survey.fixed_usd_per_hour
+    instances = {offer.instance.name: offer.instance for offer in catalog.offers}
+    share = kept_share(fates, policy, fixed, instances)
+    problem = cap_problem(problem, policy, share, survey.in_place)
     kept = keep_nodes(fates, counts)
     return BuiltProblem(
         problem=problem,
         rows_now=tuple(cut.pods_now for cut in rows),
         kept=kept,
-        current=current_nodes(fates, counts, rows, problem.offers),
-        current_usd_per_hour=sum(fate.price_usd_per_hour for fate in fates),
-        kept_usd_per_hour=sum(f.price_usd_per_hour for f in fates if f.obstacle is not None),
+        current=current_nodes(fates, counts, rows, problem.offers, survey.in_place),
+        current_usd_per_hour=sum(fate.price_usd_per_hour for fate in fates) + fixed,
+        kept_usd_per_hour=share.usd_per_hour,
         unpriced_nodes=tuple(fate.node.name for fate in fates if fate.offer is None),
         unplaceable=tuple(_to_unplaceable(one) for one in stranded),
         pods_now=tuple(counts.selected_by_workload().items()),
@@ -99,23 +117,44 @@ def build_problem(
             *snapshot.notes,
             *catalog.notes,
         ),
+        commitments=survey.commitments,
+        covered=tuple((f.node.name, f.offer) for f in fates if f.offer and f.offer.terms),
+        in_place=survey.in_place,
     )
 
 
 def _survey(snapshot: Snapshot, catalog: Catalog, policy: Policy) -> _Survey:
-    allowed = apply_filter(catalog, or_default(policy.offers))
-    architectures = assumed_architectures(snapshot.nodes, policy)
-    counts = count_pods(snapshot, policy.selector, architectures)
+    commitments, faults = sound_commitments(policy, catalog)
+    rules = or_default(policy.offers)
+    committed = committed_offers(commitments, catalog, rules.zones or catalog.zones())
+    offers = (*apply_filter(catalog, rules).offers, *committed)
+    counts = count_pods(snapshot, policy.selector, assumed_architectures(snapshot.nodes, policy))
     static, notes = static_load(snapshot)
     dimensions = dimensions_of(variant.template.requests for variant in counts.variants)
 
-    def places_of(offers: Catalog) -> Places:
-        return Places(offers.offers, snapshot.daemon_sets, static, dimensions)
+    def places_of(offers: Sequence[Offer]) -> Places:
+        return Places(offers, snapshot.daemon_sets, static, dimensions)
 
-    places = places_of(allowed)
-    obstacles = Obstacles(counts.variants, places, lambda: places_of(catalog))
-    fates = node_fates(snapshot.nodes, counts, catalog.by_key(), obstacles.of)
-    return _Survey(counts, places, obstacles, fates, notes)
+    places = places_of(offers)
+    obstacles = Obstacles(counts.variants, places, lambda: places_of(catalog.offers))
+    prices = {**{offer.key: offer for offer in committed}, **catalog.by_key()}
+    fates = node_fates(snapshot.nodes, counts, prices, obstacles.of)
+    fates = put_under_terms(fates, commitments, committed)
+    in_place: tuple[InPlace, ...] = ()
+    if policy.churn.node_change_usd > 0:
+        movable = [fate.node for fate in fates if fate.obstacle is None]
+        load = unplanned_load(snapshot, static)
+        in_place = nodes_in_place(movable, offers, _asked_labels(snapshot, counts), load)
+        places = places_of((*offers, *(offer for group in in_place for offer in group.offers)))
+    notes = (*faults, *quota_notes(policy, catalog), *notes)
+    return _Survey(counts, places, obstacles, fates, commitments, in_place, notes)
+
+
+def _asked_labels(snapshot: Snapshot, counts: PodCounts) -> set[str]:
+    """Keys of the labels that some pod or DaemonSet speaks of."""
+    templates = [variant.template for variant in counts.variants]
+    templates += [daemon_set.template for daemon_set in snapshot.daemon_sets]
+    return {key for template in templates for key in template.asked_labels}
 
 
 def _strand(survey: _Survey, variant: int, pods: int) -> _Stranded:

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.plan import PlannedNodes, Unplaceable
+from nodemix.optimizer.policy import Commitment
+from nodemix.optimizer.problem.churn import InPlace
 from nodemix.optimizer.problem.types import Problem
 from nodemix.optimizer.snapshot import Node, Note, WorkloadKey
 
@@ -35,13 +38,17 @@ class BuiltProblem:
         kept: nodes that stay untouched with the pods on them; equal ones are counted together.
         current: the movable nodes as they are packed today, in order of their names.
         current_usd_per_hour: of today's movable and kept nodes whose price is known.
-        kept_usd_per_hour: of the kept nodes whose price is known.
+        kept_usd_per_hour: of the kept nodes whose price is known, and what is paid for commitments
+            in any case; ``current_usd_per_hour`` has the latter too.
         unpriced_nodes: names of the nodes whose price the catalog does not know.
         unplaceable: pods without a place in any plan, by workload; their rows are also in
             ``problem.unplaceable`` where it was the offers that lacked.
         pods_now: pods of each selected workload that hold or wait for a place, sorted.
         pods_planned: pods of each selected workload the plan accounts for, kept and unplaceable
             ones included, sorted.
+        commitments: those of the policy that can be used.
+        covered: (node of today, its offer) of the nodes that run under a commitment.
+        in_place: nodes of today that a plan may go on with, see `nodemix.optimizer.problem.churn`.
     """
 
     problem: Problem
@@ -56,6 +63,9 @@ class BuiltProblem:
     pods_planned: tuple[tuple[WorkloadKey, int], ...] = ()
     assumptions: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
+    covered: tuple[tuple[str, Offer], ...] = ()
+    in_place: tuple[InPlace, ...] = ()
 
     @property
     def movable(self) -> tuple[Node, ...]:

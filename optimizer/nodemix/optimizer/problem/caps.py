@@ -1,9 +1,12 @@
 """Limits of a policy on the mix, as linear caps over counts of offers."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from nodemix.optimizer.policy import Policy, SpotRules
+from nodemix.optimizer.policy import Commitment, Policy, Quota, SpotRules
+from nodemix.optimizer.problem.churn import InPlace
+from nodemix.optimizer.problem.quotas import quota_use
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, OfferCap, Problem
 
 Pool = tuple[str, str]
@@ -15,21 +18,34 @@ class KeptShare:
 
     Args:
         spot_vcpus: by (instance type, zone).
+        quotas: (name, what they use of it).
+        terms: (name of a commitment, nodes under it).
     """
 
     nodes: int = 0
     usd_per_hour: float = 0.0
     vcpus: float = 0.0
     spot_vcpus: tuple[tuple[Pool, float], ...] = ()
+    quotas: tuple[tuple[str, float], ...] = ()
+    terms: tuple[tuple[str, int], ...] = ()
 
 
-def cap_problem(problem: Problem, policy: Policy, kept: KeptShare) -> Problem:
-    """The problem with the policy's caps; what kept nodes use is taken off the limits."""
+def cap_problem(
+    problem: Problem, policy: Policy, kept: KeptShare, in_place: Iterable[InPlace] = ()
+) -> Problem:
+    """The problem with the policy's caps; what kept nodes use is taken off the limits.
+
+    Offers that exist in a limited number, because they are committed to or run already, are capped
+    too.
+    """
     caps = (
         *_budget(problem, policy, kept),
         *_node_limits(problem, policy, kept),
         *_spot_share(problem, policy.spot, kept),
         *_pool_shares(problem, policy.spot.max_pool_share, kept),
+        *_quotas(problem, policy.quotas, dict(kept.quotas)),
+        *_commitments(problem, policy.commitments, dict(kept.terms)),
+        *_in_place(problem, in_place),
     )
     return replace(problem, caps=caps)
 
@@ -38,7 +54,7 @@ def _budget(problem: Problem, policy: Policy, kept: KeptShare) -> list[OfferCap]
     if policy.budget_usd_per_hour is None:
         return []
     left = policy.budget_usd_per_hour - kept.usd_per_hour
-    return [OfferCap("budget.usdPerHour", problem.price_usd_per_hour.copy(), left)]
+    return [OfferCap("budget.usdPerHour", problem.money_usd_per_hour, left)]
 
 
 def _node_limits(problem: Problem, policy: Policy, kept: KeptShare) -> list[OfferCap]:
@@ -84,12 +100,47 @@ def _pool_shares(problem: Problem, share: float | None, kept: KeptShare) -> list
         return []
     vcpus = vcpus_of(problem)
     taken = dict(kept.spot_vcpus)
-    caps = []
+    pools: dict[Pool, list[int]] = {}
     for i in np.flatnonzero(spot_mask(problem)).tolist():
         offer = problem.offers[i]
+        pools.setdefault((offer.instance.name, offer.zone), []).append(i)
+    caps = []
+    for pool, offers in pools.items():
         coefficients = -share * vcpus
-        coefficients[i] += vcpus[i]
-        left = share * kept.vcpus - taken.get((offer.instance.name, offer.zone), 0.0)
-        name = f"spot.maxPoolShare ({offer.instance.name}/{offer.zone})"
-        caps.append(OfferCap(name, coefficients, left))
+        coefficients[offers] += vcpus[offers]
+        left = share * kept.vcpus - taken.get(pool, 0.0)
+        caps.append(OfferCap(f"spot.maxPoolShare ({'/'.join(pool)})", coefficients, left))
     return caps
+
+
+def _quotas(
+    problem: Problem, quotas: Iterable[Quota], kept: Mapping[str, float]
+) -> Iterator[OfferCap]:
+    """Nodes that stay may use more than a quota allows; then nothing more of it is bought."""
+    for quota in quotas:
+        use = [quota_use(quota, offer) for offer in problem.offers]
+        left = max(0.0, quota.limit - kept.get(quota.name, 0.0))
+        if any(use):
+            yield OfferCap(f"quotas ({quota.name})", np.array(use, dtype=np.float64), left)
+
+
+def commitment_cap(name: str) -> str:
+    """The cap on the nodes under a commitment."""
+    return f"commitments ({name})"
+
+
+def _commitments(
+    problem: Problem, commitments: Iterable[Commitment], kept: Mapping[str, int]
+) -> Iterator[OfferCap]:
+    for commitment in commitments:
+        own = np.array([offer.terms == commitment.name for offer in problem.offers], np.float64)
+        left = float(commitment.count - kept.get(commitment.name, 0))
+        if own.any():
+            yield OfferCap(commitment_cap(commitment.name), own, left)
+
+
+def _in_place(problem: Problem, groups: Iterable[InPlace]) -> Iterator[OfferCap]:
+    for group in groups:
+        own = np.array([o.is_in_place and o in group.offers for o in problem.offers], np.float64)
+        if own.any():
+            yield OfferCap(str(group), own, float(len(group.names)), is_rule=False)

@@ -15,6 +15,7 @@ _CONTROL_PLANE_LABELS = frozenset(
 _NAMES_SHOWN = 3
 
 OfferKey = tuple[str, str, CapacityType]
+_Price = tuple[float | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,15 @@ def _obstacle(
     if node.is_leaving or not node.is_ready:
         return None
     if offer is None:
-        return _unpriced(node)
+        return unpriced(node)
     if foreign := [v for v in variants if not counts.is_selected[v]]:
         workload = counts.variants[foreign[0]].workload
         return Obstacle(f"stays, it runs pods the policy does not select ({workload})")
     return next(filter(None, map(obstacle_of_variant, sorted(variants))), None)
 
 
-def _unpriced(node: Node) -> Obstacle:
+def unpriced(node: Node) -> Obstacle:
+    """What keeps a node whose price nobody knows."""
     if node.instance_type is None:
         fact = "stays, it carries no label node.kubernetes.io/instance-type"
         return Obstacle(fact, "label it, so that its price can be found")
@@ -96,17 +98,17 @@ def _unpriced(node: Node) -> Obstacle:
 
 def keep_nodes(fates: Iterable[NodeFate], counts: PodCounts) -> tuple[PlannedNodes, ...]:
     """The nodes that stay, equal ones together, with all their pods."""
-    names: dict[tuple[OfferKey, float | None, tuple[tuple[WorkloadKey, int], ...]], list[str]]
+    names: dict[tuple[OfferKey, _Price, tuple[tuple[WorkloadKey, int], ...]], list[str]]
     names = defaultdict(list)
     for fate in fates:
         if fate.obstacle is not None:
             node = fate.node
             key = (node.instance_type or "unknown", node.zone or "unknown", node.capacity_type)
-            price = fate.offer.price_usd_per_hour if fate.offer else None
+            price = (fate.offer.price_usd_per_hour, fate.offer.terms) if fate.offer else (None, "")
             names[key, price, workloads_on(node, counts)].append(node.name)
     return tuple(
-        PlannedNodes(*key, len(kept), pods, price, tuple(kept))
-        for (key, price, pods), kept in names.items()
+        PlannedNodes(*key, len(kept), pods, price, tuple(kept), terms=terms)
+        for (key, (price, terms), pods), kept in names.items()
     )
 
 

@@ -1,11 +1,11 @@
 """What DaemonSets and static pods take of each node, and the room that is left."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from nodemix.optimizer.problem.compatibility import OfferIndex, tolerates
 from nodemix.optimizer.problem.types import IntArray
-from nodemix.optimizer.resources import Resources
+from nodemix.optimizer.resources import CORE_DIMENSIONS, Resources
 from nodemix.optimizer.snapshot import DaemonSet, Node, Note, Snapshot
 
 
@@ -55,6 +55,19 @@ def static_load(snapshot: Snapshot) -> tuple[Resources, tuple[Note, ...]]:
         f"{load.memory_mib} MiB are taken off every new node too"
     )
     return load, (Note(f"{len(steady)} nodes", fact),)
+
+
+def unplanned_load(snapshot: Snapshot, static: Resources) -> Callable[[Node], Resources]:
+    """Gives what holds room on a node beside pods, DaemonSets and what ``static`` explains."""
+    observed = dict(snapshot.overhead)
+
+    def load(node: Node) -> Resources:
+        if node.name not in observed:
+            return Resources()
+        rest = observed[node.name] - _daemon_load(node, snapshot.daemon_sets) - static
+        return Resources.of({}, **{name: max(0, rest.amount(name)) for name in CORE_DIMENSIONS})
+
+    return load
 
 
 def _daemon_load(node: Node, daemon_sets: Sequence[DaemonSet]) -> Resources:

@@ -36,11 +36,13 @@ class OfferCap:
     Args:
         name: as the policy spells it, e.g. ``budget.usdPerHour``.
         coefficients: per node of each offer, shape (offers,), unit of ``limit``.
+        is_rule: whether a policy asks for it; False for the number of nodes that run already.
     """
 
     name: str
     coefficients: FloatArray
     limit: float
+    is_rule: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +56,9 @@ class Problem:
         max_per_node: pods of a row allowed on one node, shape (rows,); the row's pods if unlimited.
         offers: what can be bought, each at least able to hold one pod of one row.
         room: for pods on a fresh node, DaemonSets already taken off, shape (offers, dimensions).
-        price_usd_per_hour: shape (offers,), positive.
+        price_usd_per_hour: what the search counts for a node of each offer, shape (offers,),
+            positive: its money, and what a change costs where the policy says so (see
+            `nodemix.optimizer.problem.churn`).
         compatible: whether a pod of a row may run on a node of an offer (labels, taints, market,
             architecture, and it fits alone), shape (rows, offers).
         caps: limits on the mix.
@@ -77,3 +81,8 @@ class Problem:
     def demand(self) -> IntArray:
         """Pods to place, shape (rows,)."""
         return np.array([row.pods for row in self.rows], dtype=np.int64)
+
+    @property
+    def money_usd_per_hour(self) -> FloatArray:
+        """What a node of each offer adds to the bill, shape (offers,)."""
+        return np.array([offer.price_usd_per_hour for offer in self.offers], dtype=np.float64)
