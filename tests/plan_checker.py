@@ -14,6 +14,15 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from tests.checker_capacity import (
+    bill_today,
+    churn_faults,
+    commitment_faults,
+    fixed,
+    pool_of,
+    price_of,
+    quota_faults,
+)
 from tests.checker_market import Market, Pool
 from tests.checker_objects import (
     REQUIRED,
@@ -28,12 +37,14 @@ from tests.checker_objects import (
     unmet_labels,
     untolerated,
 )
+from tests.checker_placing import placing_complaints
 
 __all__ = ["Market", "check_plan"]
 
 USD = 2e-6
 """Amounts are rounded to a micro-USD; two of them may differ by two roundings."""
 
+SHAPE = ("instance_type", "zone", "capacity_type")
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
 
@@ -44,6 +55,7 @@ def check_plan(
     market: Market,
     namespaces: Collection[str] = (),
     usd: float = USD,
+    spec: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Complaints about a plan; none if it is right.
 
@@ -55,9 +67,11 @@ def check_plan(
         objects: of the cluster the plan was made for, as the API server lists them.
         namespaces: only their pods are planned for; all if empty.
         usd: difference of two amounts that rounding explains.
+        spec: of the policy: its quotas, commitments and cost of a change.
     """
-    plan = _Plan(document, read_cluster(objects, namespaces), market, usd)
-    return [complaint for rule in RULES for complaint in rule(plan)]
+    plan = _Plan(document, read_cluster(objects, namespaces), market, usd, spec or {})
+    complaints = [complaint for rule in RULES for complaint in rule(plan)]
+    return complaints + placing_complaints(document, usd)
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,7 @@ class _Group:
         held: all pods there.
         headroom: places for further pods.
         host: the node of today; None for new nodes.
+        goes_on: the host takes the pods of a new node.
     """
 
     pool: Pool
@@ -77,6 +92,7 @@ class _Group:
     held: Mapping[str, int]
     headroom: Mapping[str, int]
     host: NodeFacts | None = None
+    goes_on: bool = False
 
     def __str__(self) -> str:
         return self.host.name if self.host else "/".join(self.pool)
@@ -88,6 +104,7 @@ class _Plan:
     cluster: Cluster
     market: Market
     usd: float
+    spec: Mapping[str, Any]
 
     @cached_property
     def kinds(self) -> dict[str, list[PodFacts]]:
@@ -104,9 +121,12 @@ class _Plan:
 
     def _groups_of(self, entry: Json) -> Iterator[_Group]:
         held, headroom = entry["pods"], entry.get("headroom") or {}
-        new = _Group(_pool(entry), entry["count"], held, held, headroom)
-        if not entry.get("kept_nodes"):
+        new = _Group(pool_of(entry), entry["count"], held, held, headroom)
+        if not (entry.get("kept_nodes") or entry.get("in_place")):
             yield new
+        for name in entry.get("in_place") or ():
+            if name in self.cluster.nodes:
+                yield replace(new, count=1, host=self.cluster.nodes[name], goes_on=True)
         for name in entry.get("kept_nodes") or ():
             host = self.cluster.nodes.get(name)
             if host is not None:
@@ -120,10 +140,6 @@ class _Plan:
         return group.host is not None or group.pool[0] in self.market.machines
 
 
-def _pool(entry: Json) -> Pool:
-    return (entry["instance_type"], entry["zone"], entry["capacity_type"])
-
-
 def _each_pod_has_one_place(plan: _Plan) -> Iterator[str]:
     needed = Counter(pod.workload for pod in plan.cluster.pods)
     shown: Counter[str] = Counter()
@@ -132,7 +148,7 @@ def _each_pod_has_one_place(plan: _Plan) -> Iterator[str]:
             shown[workload] += pods * entry["count"]
     for entry in plan.document["unplaceable"]:
         shown[entry["workload"]] += entry["pods"]
-    staying = {w for g in plan.groups if g.host for w in g.host.pods}
+    staying = {w for g in plan.groups if g.host and not g.goes_on for w in g.host.pods}
     for workload in sorted({*needed, *shown}):
         if shown[workload] == needed[workload]:
             continue
@@ -145,7 +161,7 @@ def _counts_are_sound(plan: _Plan) -> Iterator[str]:
     for entry in plan.entries:
         numbers = [*entry["pods"].values(), *(entry.get("headroom") or {}).values()]
         if entry["count"] < 1 or any(number < 1 for number in numbers):
-            yield f"{'/'.join(_pool(entry))}: a count is below one"
+            yield f"{'/'.join(pool_of(entry))}: a count is below one"
 
 
 def _kept_nodes_are_as_they_are(plan: _Plan) -> Iterator[str]:
@@ -158,7 +174,7 @@ def _kept_nodes_are_as_they_are(plan: _Plan) -> Iterator[str]:
         yield from (f"{n}: kept, but no such node" for n in names if n not in plan.cluster.nodes)
     yield from (f"{name}: kept {times} times" for name, times in seen.items() if times > 1)
     for group in plan.groups:
-        if group.host is not None:
+        if group.host is not None and not group.goes_on:
             yield from _kept_node(group, group.host, plan.document["is_change"])
 
 
@@ -316,13 +332,15 @@ def _anti_affinity(plan: _Plan, workload: str, pod: PodFacts, term: Json) -> Ite
 
 
 def _money_is_right(plan: _Plan) -> Iterator[str]:
-    document, prices = plan.document, plan.market.usd_per_hour
-    for entry in plan.entries:
-        price, shown = prices.get(_pool(entry)), entry["price_usd_per_hour"]
+    document = plan.document
+    prices = [price_of(entry, plan.spec, plan.market) for entry in plan.entries]
+    for entry, price in zip(plan.entries, prices, strict=True):
+        shown = entry["price_usd_per_hour"]
         if (price is None) != (shown is None) or abs((price or 0.0) - (shown or 0.0)) > plan.usd:
-            yield f"{'/'.join(_pool(entry))}: costs {price} USD/h, shown as {shown}"
-    cost = sum(e["count"] * prices.get(_pool(e), 0.0) for e in plan.entries)
-    now = sum(prices.get(node.pool, 0.0) for node in plan.cluster.nodes.values())
+            yield f"{'/'.join(pool_of(entry))}: costs {price} USD/h, shown as {shown}"
+    cost = sum(e["count"] * (usd or 0.0) for e, usd in zip(plan.entries, prices, strict=True))
+    cost += fixed(plan.spec, plan.market)
+    now = bill_today([n.pool for n in plan.cluster.nodes.values()], plan.spec, plan.market)
     for name, true in (("plan", cost), ("current", now)):
         shown = document[f"{name}_usd_per_hour"]
         if abs(shown - true) > plan.usd:
@@ -351,28 +369,28 @@ def _savings_add_up(plan: _Plan) -> Iterator[str]:
 
 def _margins_are_of_bought_pools(plan: _Plan) -> Iterator[str]:
     """Runner-ups are on sale at the price shown, and are another type or market."""
-    bought = {group.pool for group in plan.groups if group.host is None}
+    bought = {group.pool for group in plan.groups if group.host is None or group.goes_on}
     for pool in plan.document["pools"]:
-        own, other = _pool(pool), pool.get("runner_up")
+        own, other = pool_of(pool), pool.get("runner_up")
         margins = [pool.get(f"node_{which}_usd_per_hour") for which in ("more", "less")]
         if own not in bought and [*margins, other] != [None, None, None]:
             yield f"{'/'.join(own)}: has margins, and no node of it is bought"
         if other is None:
             continue
-        price = plan.market.usd_per_hour.get(_pool(other))
+        price = plan.market.usd_per_hour.get(pool_of(other))
         if price is None or abs(price - other["price_usd_per_hour"]) > plan.usd:
-            yield f"{'/'.join(_pool(other))}: costs {price}, as a runner-up {other}"
+            yield f"{'/'.join(pool_of(other))}: costs {price}, as a runner-up {other}"
         if (own[0], own[2]) == (other["instance_type"], other["capacity_type"]):
             yield f"{'/'.join(own)}: is its own runner-up"
 
 
 def _runner_ups_could_do(plan: _Plan) -> Iterator[str]:
     """In the place of the nodes they are compared with, pods and all."""
-    others = {_pool(pool): pool.get("runner_up") for pool in plan.document["pools"]}
+    others = {pool_of(pool): pool.get("runner_up") for pool in plan.document["pools"]}
     swapped = [
-        {**entry, **{name: other[name] for name in ("instance_type", "zone", "capacity_type")}}
+        {**entry, **{name: other[name] for name in SHAPE}, "in_place": ()}
         for entry in plan.entries
-        if not entry.get("kept_nodes") and (other := others.get(_pool(entry)))
+        if not entry.get("kept_nodes") and (other := others.get(pool_of(entry)))
     ]
     stand_in = replace(plan, document={**plan.document, "nodes": swapped})
     for complaint in (*_pods_fit(stand_in), *_pods_may_run_there(stand_in)):
@@ -392,9 +410,9 @@ def _pools_add_up(plan: _Plan) -> Iterator[str]:
     now = Counter(node.pool for node in plan.cluster.nodes.values())
     then: Counter[Pool] = Counter()
     for entry in plan.entries:
-        then[_pool(entry)] += entry["count"]
+        then[pool_of(entry)] += entry["count"]
     shown = {
-        _pool(pool): (pool["nodes_now"], pool["nodes_plan"]) for pool in plan.document["pools"]
+        pool_of(pool): (pool["nodes_now"], pool["nodes_plan"]) for pool in plan.document["pools"]
     }
     for pool in sorted({*now, *then, *shown}):
         if shown.get(pool) != (now[pool], then[pool]):
@@ -453,6 +471,12 @@ def _has_preferences(pod: PodFacts) -> bool:
     )
 
 
+def _capacity_is_kept(plan: _Plan) -> Iterator[str]:
+    yield from commitment_faults(plan.document, plan.spec, plan.market)
+    yield from quota_faults(plan.document, plan.spec, plan.market)
+    yield from churn_faults(plan.document, plan.spec, plan.cluster, plan.usd)
+
+
 RULES: Sequence[Callable[[_Plan], Iterator[str]]] = (
     _each_pod_has_one_place,
     _counts_are_sound,
@@ -471,4 +495,5 @@ RULES: Sequence[Callable[[_Plan], Iterator[str]]] = (
     _demand_adds_up,
     _unplaceable_is_the_last_resort,
     _nothing_is_ignored_in_silence,
+    _capacity_is_kept,
 )

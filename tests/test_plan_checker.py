@@ -151,6 +151,7 @@ def nodes_entry(pool: str, pods: dict[str, int], price: float, **fields: Any) ->
         "price_usd_per_hour": price,
         "kept_nodes": [],
         "headroom": {},
+        "cohort": "" if "kept_nodes" in fields else pool,
         **fields,
     }
 
@@ -178,6 +179,11 @@ def runner_up_entry(pool: str, price: float, break_even: float) -> Json:
         "price_usd_per_hour": price,
         "break_even_usd_per_hour": break_even,
     }
+
+
+def mode_entry(mode: str, usd_per_hour: float, draws: int) -> Json:
+    cost = {"usd_per_hour": usd_per_hour, "standard_error_usd_per_hour": 0.0}
+    return {"mode": mode, **cost, "draws": draws}
 
 
 A, B, GPU = "m5.large/us-east-1a", "m5.large/us-east-1b", "g4dn.xlarge/us-east-1a"
@@ -245,6 +251,19 @@ def make_document() -> Json:
             {"workload": w, "pods_now": n, "pods_planned": n, "source": "requests"}
             for w, n in now.items()
         ],
+        "placed": {
+            "mode": "observe",
+            "usd_per_hour": 0.5,
+            "saving_kept_share": 0.882353,
+            "by_mode": [mode_entry("observe", 0.5, 1), mode_entry("pinned", 0.46, 0)],
+        },
+        "steering": {
+            "mode": "observe",
+            "affinities": [],
+            "release": [],
+            "quotas": [],
+            "pins": [],
+        },
         "reasons": [],
         "assumptions": [],
         "notes": [
@@ -271,6 +290,8 @@ def make_unchanged() -> Json:
         "plan_usd_per_hour": 0.8,
         "saving_usd_per_hour": 0.0,
         "savings": None,
+        "placed": None,
+        "steering": None,
         "lower_bound_usd_per_hour": 0.8,
         "gap": 0.0,
         "nodes": [

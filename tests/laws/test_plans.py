@@ -1,24 +1,22 @@
 """Whatever the cluster, a checker that shares no code with nodemix finds no fault in the plan."""
 
 import json
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nodemix.forecasting.types import DemandForecast
 from nodemix.operator.cluster.snapshot import snapshot_of
 from nodemix.operator.report.document import to_document
-from nodemix.optimizer.catalog.csv_files import load_catalog
 from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.planner import decide
 from nodemix.optimizer.policy import Churn, Policy
 from nodemix.optimizer.snapshot import Snapshot
 
-from tests.laws.clusters import CATALOG, clusters, offers_csv
+from tests.laws.clusters import clusters
 from tests.plan_checker import Market, check_plan
 
 Objects = list[dict[str, Any]]
@@ -33,24 +31,6 @@ sound = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("market")
-    (folder / "catalog.csv").write_text(CATALOG)
-    (folder / "offers.csv").write_text(offers_csv())
-    return folder / "catalog.csv", folder / "offers.csv"
-
-
-@pytest.fixture(scope="module")
-def catalog(files: tuple[Path, Path]) -> Catalog:
-    return load_catalog(*files)
-
-
-@pytest.fixture(scope="module")
-def market(files: tuple[Path, Path]) -> Market:
-    return Market.from_csv(*files)
 
 
 def document_of(
@@ -75,21 +55,27 @@ def growing(snapshot: Snapshot, growth: float) -> DemandForecast:
 
 
 @sound
-@given(objects=clusters())
+@given(objects=clusters(), placement=st.sampled_from(PlacementMode))
 def test_a_plan_for_the_pods_as_they_are_is_sound(
-    catalog: Catalog, market: Market, objects: Objects
+    catalog: Catalog, market: Market, objects: Objects, placement: PlacementMode
 ) -> None:
-    document = document_of(objects, catalog, Policy(search_s=SEARCH_S))
+    document = document_of(objects, catalog, Policy(search_s=SEARCH_S, placement=placement))
 
     assert check_plan(document, objects, market) == []
 
 
 @sound
-@given(objects=clusters(), growth=st.sampled_from([1.0, 1.5, 3.0]))
+@given(
+    objects=clusters(),
+    growth=st.sampled_from([1.0, 1.5, 3.0]),
+    placement=st.sampled_from(PlacementMode),
+)
 def test_a_plan_with_room_for_forecast_pods_is_sound(
-    catalog: Catalog, market: Market, objects: Objects, growth: float
+    catalog: Catalog, market: Market, objects: Objects, growth: float, placement: PlacementMode
 ) -> None:
-    document = document_of(objects, catalog, Policy(search_s=SEARCH_S), growth)
+    policy = Policy(search_s=SEARCH_S, placement=placement)
+
+    document = document_of(objects, catalog, policy, growth)
 
     assert check_plan(document, objects, market) == []
 

@@ -4,12 +4,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 from nodemix.operator.loops import PolicyLoops
 from nodemix.operator.objects import NODEMIX_API
 from nodemix.operator.publish import Publisher
 from nodemix.operator.report.exporter import Exporter
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest
+from nodemix.optimizer.packing.warm import WarmStart
 
 from tests.builders import make_pods, make_snapshot
 from tests.fakes.clock import FakeClock
@@ -19,6 +21,10 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
+NOTHING = np.zeros(0, dtype=np.int64)
+NO_NODES = np.zeros((0, 0), dtype=np.int32)
+LEFT = WarmStart((), (), NOTHING, NO_NODES, NO_NODES, np.zeros(0), (), np.zeros(0))
+
 
 class Deciding(FakeSources):
     """Decides for whichever policy asks."""
@@ -27,7 +33,7 @@ class Deciding(FakeSources):
         await super().decide(request)
         if request.policy.name == "broken":
             raise ZeroDivisionError("a mistake of ours")
-        return DecisionOutcome(make_recommendation(request.policy.name))
+        return DecisionOutcome(make_recommendation(request.policy.name, warm=LEFT))
 
 
 @dataclass
@@ -119,6 +125,16 @@ async def test_own_status_does_not_lead_to_another_decision() -> None:
         await asyncio.sleep(0.02)
 
         assert world.decided_for() == ["default"]
+
+
+async def test_next_decision_starts_from_what_the_last_one_left() -> None:
+    async with following() as world:
+        world.update("default")
+        await until(lambda: world.reason("default") == "Decided")
+        world.update("default", generation=2)
+        await until(lambda: len(world.decided_for()) == 2)
+
+        assert [request.warm for request in world.sources.requests] == [None, LEFT]
 
 
 async def test_deleted_policy_is_decided_no_more_and_leaves_no_figures() -> None:

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 from nodemix.operator.api.conditions import ConditionStatus, ConditionType
 from nodemix.operator.errors import ConnectionFailedError, NotLeadingError
@@ -7,6 +8,7 @@ from nodemix.operator.publish import EVENTS_PATH, PLANS_PATH, Publisher, Standin
 from nodemix.operator.reconcile import Finding, PolicyObject, Tick
 from nodemix.operator.report.exporter import Exporter
 from nodemix.operator.report.status import PLAN_LIFETIME, plan_name
+from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.plan import PoolChange, Recommendation
 
 from tests.builders import SPOT, ZONE, make_catalog
@@ -136,6 +138,18 @@ async def test_failed_tick_keeps_the_numbers_and_the_plan_and_warns_once() -> No
         "nodemix_decisions_total", {"policy": "default", "outcome": "failed"}
     )
     assert failed == 2
+
+
+async def test_failed_tick_keeps_what_the_last_decision_left() -> None:
+    _, publisher = make_world()
+    nothing = np.zeros((0, 0), dtype=np.int32)
+    left = WarmStart(
+        (), (), np.zeros(0, dtype=np.int64), nothing, nothing, np.zeros(0), (), np.zeros(0)
+    )
+    standing = await publisher.publish(policy(), decided(warm=left), Standing(), NOW_S)
+    standing = await publisher.publish(policy(), Tick((STALE,)), standing, NOW_S + 60)
+
+    assert standing.warm is left
 
 
 async def test_recovery_is_an_event_too() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -195,6 +196,19 @@ async def test_a_pod_that_no_offer_can_hold_is_named_with_its_reason() -> None:
     assert (status, reason) == ("False", "UnplaceablePods")
     assert "default/Deployment/giant: 2 pods" in message
     assert "lower its request" in message
+
+
+async def test_an_entry_of_the_policy_that_cannot_be_used_is_named() -> None:
+    fact = "commitment ri is left out: the catalog knows no instance type m5.xlrage"
+    note = Note("NodeMixPolicy/shop", fact, "correct instanceType", "error")
+    outcome = DecisionOutcome(replace(make_recommendation(notes=(note,)), policy="shop"))
+
+    result = await tick(FakeSources(outcome=outcome))
+
+    status, reason, message = said(result, FEASIBLE)
+    assert (status, reason) == ("True", "PolicyEntriesLeftOut")
+    assert message.endswith(f"NodeMixPolicy/shop: {fact}; correct instanceType")
+    assert said(result, READY)[0] == "True"
 
 
 async def test_an_unreadable_object_is_named() -> None:

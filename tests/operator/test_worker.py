@@ -120,6 +120,20 @@ async def test_error_of_the_decision_itself_is_passed_on() -> None:
     assert worker.problem == ""  # the worker is well
 
 
+@pytest.mark.anyio
+async def test_refusal_crosses_the_border_of_the_process_as_it_is() -> None:
+    """An error that cannot be unpickled would look like a process that died."""
+    worker = DecisionWorker()
+    request = make_request(policy=make_policy(search_s=0.2, budget_usd_per_hour=0.01))
+    with pytest.raises(InfeasiblePlanError) as refused:
+        await worker.decide(request)
+    worker.stop()
+
+    assert refused.value.subject == "budget.usdPerHour"
+    assert refused.value.is_proven
+    assert worker.problem == ""
+
+
 def make_catalog_without_offers() -> Any:
     return type(make_catalog())((), source="test")
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from nodemix.forecasting.types import DemandForecast
 from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.errors import InfeasiblePlanError
-from nodemix.optimizer.plan import Recommendation
+from nodemix.optimizer.packing import solve
+from nodemix.optimizer.placement.mode import PlacementMode
+from nodemix.optimizer.plan import Recommendation, Result
 from nodemix.optimizer.planner import decide
 from nodemix.optimizer.policy import Churn, ServiceLevel
 from nodemix.optimizer.snapshot import Node, Pod, SpreadConstraint
@@ -73,6 +76,39 @@ def test_careless_nodes_are_replaced_by_the_cheapest_that_hold_the_pods() -> Non
     assert result.lower_bound_usd_per_hour <= result.plan_usd_per_hour
 
 
+@pytest.mark.parametrize("mode", PlacementMode)
+def test_a_change_says_what_it_costs_once_placed_and_what_leads_its_pods(
+    mode: PlacementMode,
+) -> None:
+    result = plan(make_pods(9), placement=mode)
+
+    assert result.placed is not None
+    assert result.steering is not None
+    assert result.placed.mode == result.steering.mode == mode
+    assert result.placed.chosen.usd_per_hour >= result.plan_usd_per_hour
+    assert all(group.cohort for group in result.nodes)
+    assert any("placement" in reason for reason in result.reasons)
+
+
+def test_nodes_that_stay_count_in_the_placed_cost() -> None:
+    pods = [*make_pods(2, node_name="n"), *make_pods(4, name="late")]
+    bare = make_pod("bare", workload=make_workload_key("bare", "Pod"), node_name="lone")
+    lone = make_node("lone", DEAR, is_ready=True)
+
+    result = plan([*pods, bare], [make_node("n", DEAR), lone], placement=PlacementMode.PINNED)
+
+    assert result.placed is not None
+    assert result.placed.chosen.usd_per_hour == pytest.approx(result.plan_usd_per_hour)
+
+
+def test_keeping_todays_nodes_places_nothing() -> None:
+    result = plan(
+        make_pods(2, node_name="n"), [make_node("n", DEAR)], churn=Churn(min_saving_share=0.6)
+    )
+
+    assert (result.placed, result.steering) == (None, None)
+
+
 def test_a_saving_below_what_is_worth_the_trouble_keeps_todays_nodes() -> None:
     nodes = [make_node("n", DEAR)]
 
@@ -81,6 +117,30 @@ def test_a_saving_below_what_is_worth_the_trouble_keeps_todays_nodes() -> None:
     assert not result.is_change
     assert result.nodes[0].kept_nodes == ("n",)
     assert result.plan_usd_per_hour == result.current_usd_per_hour == pytest.approx(0.2)
+
+
+def test_a_saving_that_placing_eats_keeps_todays_nodes_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As if kube-scheduler left pods pending whose nodes cost 0.15 $/h; the saving is 0.1."""
+    search = solve.solve
+
+    def loses_in_placing(*terms: Any, **more: Any) -> Result:
+        result = search(*terms, **more)
+        assert result.placed is not None
+        dearer = result.packing.cost_usd_per_hour + 0.15
+        return replace(result, placed=replace(result.placed, usd_per_hour=dearer))
+
+    monkeypatch.setattr(solve, "solve", loses_in_placing)
+    nodes = [make_node("n", DEAR)]
+
+    result = plan(make_pods(2, node_name="n"), nodes, placement=PlacementMode.OBSERVE)
+
+    assert not result.is_change
+    assert result.plan_usd_per_hour == pytest.approx(0.2)
+    (note,) = (note for note in result.notes if "expected to add 0.1500 $/h" in note.fact)
+    assert "a plan of 0.1000 $/h exists" in note.fact
+    assert "spec.placement" in note.remedy
 
 
 def test_nodes_that_hold_too_little_are_not_kept_whatever_a_change_costs() -> None:
@@ -148,6 +208,19 @@ def test_a_cluster_without_history_is_planned_as_it_is_and_says_so() -> None:
 def test_a_budget_that_no_plan_meets_is_an_error_with_a_remedy() -> None:
     with pytest.raises(InfeasiblePlanError):
         plan(make_pods(40), budget_usd_per_hour=0.01)
+
+
+def test_next_decision_can_start_from_the_last_one_without_any_time() -> None:
+    offers = [make_offer(f"m5.{i}", 0.05 * i + 0.01, vcpus=i) for i in range(2, 9)]
+    snapshot, catalog = make_snapshot(make_pods(30, cpu_milli=1300)), make_catalog(*offers)
+    policy, rng = make_policy(search_s=0.2), np.random.default_rng(0)
+    first = decide(snapshot, None, policy, catalog, rng, monotonic)
+
+    hurried = replace(policy, search_s=1e-6)
+    second = decide(snapshot, None, hurried, catalog, rng, monotonic, first.warm)
+
+    assert second.plan_usd_per_hour <= first.plan_usd_per_hour
+    assert second.warm is not None
 
 
 def test_pods_that_are_being_deleted_are_in_no_plan() -> None:

@@ -134,9 +134,9 @@ class PolicyLoops:
             policy = PolicyObject.parse(follower.body)
         except ValidationError as err:
             return PolicyObject.unparsed(follower.body), unreadable(name, err)
-        previous = follower.standing.forecast
+        previous, warm = follower.standing.forecast, follower.standing.warm
         try:
-            tick = await reconcile(policy, self._others(name), self.sources, previous, now_s)
+            tick = await reconcile(policy, self._others(name), self.sources, previous, now_s, warm)
         except Exception as err:  # one policy's surprise must not stop the others
             log.exception("TickCrashed", policy=name)
             tick = crashed(name, err)

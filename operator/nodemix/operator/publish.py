@@ -14,6 +14,7 @@ from nodemix.operator.reconcile import PolicyObject, Tick, to_conditions
 from nodemix.operator.report.events import EVENTS_NAMESPACE, Happening, plan_made, to_event
 from nodemix.operator.report.exporter import Exporter, ForecastPods
 from nodemix.operator.report.status import PLAN_LIFETIME, plan_name, to_plan_object, to_status
+from nodemix.optimizer.packing.warm import WarmStart
 
 POLICIES = "nodemixpolicies"
 PLANS_PATH = f"{NODEMIX_API}/nodemixplans"
@@ -29,12 +30,14 @@ class Standing:
     Args:
         plan: name of the last plan, and when it was made.
         forecast: the last one made from fresh history.
+        warm: what the last decision left to the next one.
         is_gone: whether the policy itself was deleted, which kopf may have missed.
     """
 
     conditions: Conditions = ()
     plan: tuple[str, float] | None = None
     forecast: DemandForecast | None = field(default=None, repr=False)
+    warm: WarmStart | None = field(default=None, repr=False)
     is_gone: bool = False
 
     @classmethod
@@ -73,7 +76,8 @@ class Publisher:
             happenings = [*_proposals(tick, plan[0]), *happenings]
             await self._prune(policy, plan[0], now_s)
         await self._tell(policy, happenings, now_s)
-        return Standing(conditions, plan, _last_fresh(tick, standing))
+        warm = standing.warm if tick.recommendation is None else tick.recommendation.warm
+        return Standing(conditions, plan, _last_fresh(tick, standing), warm)
 
     async def _propose(
         self, policy: PolicyObject, tick: Tick, standing: Standing, now_s: float

@@ -31,6 +31,7 @@ from nodemix.operator.prices.books import PriceReading
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest
 from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.errors import CatalogError, OptimizerError
+from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.scope import selects
@@ -132,13 +133,19 @@ async def reconcile(
     sources: Sources,
     previous: DemandForecast | None,
     now_s: float,
+    warm: WarmStart | None = None,
 ) -> Tick:
-    """One tick of ``policy``; raises nothing that a bad input can cause."""
+    """One tick of ``policy``; raises nothing that a bad input can cause.
+
+    Args:
+        previous: the last fresh forecast.
+        warm: what the last decision left.
+    """
     if policy.is_paused:
         return Tick((_paused(policy),))
     findings = [*_mode_findings(policy), _running()]
     try:
-        return await _decide(policy, others, sources, previous, now_s, findings)
+        return await _decide(policy, others, sources, (previous, warm), now_s, findings)
     except (OperatorError, OptimizerError, ForecastError) as err:
         return Tick((*findings, *_failure(err)))
 
@@ -147,7 +154,7 @@ async def _decide(
     policy: PolicyObject,
     others: Iterable[PolicyObject],
     sources: Sources,
-    previous: DemandForecast | None,
+    remembered: tuple[DemandForecast | None, WarmStart | None],
     now_s: float,
     findings: list[Finding],
 ) -> Tick:
@@ -156,7 +163,7 @@ async def _decide(
     pods = _selected(policy, others, snapshot)
     prices = await sources.prices(policy.spec)
     reading = await sources.demand(policy.spec, pods, now_s)
-    request = _request(policy, snapshot, prices.catalog, reading, previous, now_s)
+    request = _request(policy, snapshot, prices.catalog, reading, remembered, now_s)
     outcome = await sources.decide(request)
     findings += _forecast_findings(reading, outcome)
     findings += _plan_findings(outcome.recommendation, prices.degraded)
@@ -168,9 +175,10 @@ def _request(
     snapshot: Snapshot,
     catalog: Catalog,
     reading: DemandReading,
-    previous: DemandForecast | None,
+    remembered: tuple[DemandForecast | None, WarmStart | None],
     now_s: float,
 ) -> DecisionRequest:
+    previous, warm = remembered
     forecast = policy.spec.forecast
     steps = max(1, forecast.horizon_seconds // forecast.step_seconds)
     return DecisionRequest(
@@ -181,6 +189,7 @@ def _request(
         horizon=Horizon(steps=steps, draws=DRAWS),
         now_s=now_s,
         previous=previous,
+        warm=warm,
     )
 
 
@@ -301,11 +310,21 @@ def _plan_findings(
         )
         return [Finding(feasible, FALSE, "UnplaceablePods", text), ready_now]
     degraded = (*_unpriced_nodes(recommendation), *degraded_prices)
+    if ignored := _ignored_entries(recommendation):
+        text = "every pod has a place, but the policy is not followed in all: "
+        text += _listed((*ignored, *degraded))
+        return [Finding(feasible, TRUE, "PolicyEntriesLeftOut", text), ready_now]
     if degraded:
         text = "every pod has a place, but prices are degraded: " + _listed(degraded)
         return [Finding(feasible, TRUE, "PricesDegraded", text), ready_now]
     text = "every pod has a place in the plan"
     return [Finding(feasible, TRUE, "AllPodsPlaced", text), ready_now]
+
+
+def _ignored_entries(recommendation: Recommendation) -> tuple[Note, ...]:
+    """Entries of the policy that could not be used."""
+    subject = f"NodeMixPolicy/{recommendation.policy}"
+    return tuple(n for n in recommendation.notes if n.subject == subject and n.severity == "error")
 
 
 def _unpriced_nodes(recommendation: Recommendation) -> tuple[Note, ...]:

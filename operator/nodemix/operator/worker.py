@@ -21,6 +21,7 @@ from nodemix.forecasting.errors import ForecastError
 from nodemix.forecasting.types import DemandForecast, DemandHistory, Horizon
 from nodemix.operator.errors import DecisionFailedError
 from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.snapshot import Snapshot
@@ -35,6 +36,7 @@ class DecisionRequest:
         previous: the last fresh forecast, held and widened when the history is too old.
         now_s: seconds since the epoch.
         seed: of every random draw, so that the same input gives the same plan.
+        warm: what the last decision of the policy left.
     """
 
     snapshot: Snapshot
@@ -45,6 +47,7 @@ class DecisionRequest:
     now_s: float
     previous: DemandForecast | None = None
     seed: int = 0
+    warm: WarmStart | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +74,13 @@ def decide_in_worker(request: DecisionRequest) -> DecisionOutcome:
     rng = np.random.default_rng(request.seed)
     forecast, failure = _forecast(request, rng)
     recommendation = decide(
-        request.snapshot, forecast, request.policy, request.catalog, rng, time.monotonic
+        request.snapshot,
+        forecast,
+        request.policy,
+        request.catalog,
+        rng,
+        time.monotonic,
+        request.warm,
     )
     return DecisionOutcome(recommendation, forecast, failure)
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from nodemix.forecasting.types import DemandForecast
@@ -16,17 +17,36 @@ from nodemix.optimizer.decision import (
     pods_by_workload,
 )
 from nodemix.optimizer.explain.margins import pool_margins
+from nodemix.optimizer.explain.placing import lost_saving_note, placing_note
 from nodemix.optimizer.explain.pools import pool_changes, with_margins
 from nodemix.optimizer.explain.prices import resource_prices
 from nodemix.optimizer.explain.risk import plan_risk
 from nodemix.optimizer.explain.savings import saving_sources
 from nodemix.optimizer.explain.sentences import reasons
-from nodemix.optimizer.plan import PackedNodes, PlannedNodes, Recommendation, Result, WorkloadDemand
+from nodemix.optimizer.explain.steering import planned_steering
+from nodemix.optimizer.explain.terms import (
+    churn_cost,
+    commitment_uses,
+    committed_in,
+    money_bound_of,
+    names_in_place,
+)
+from nodemix.optimizer.packing.warm import WarmStart
+from nodemix.optimizer.placement.steering import cohort_name
+from nodemix.optimizer.plan import (
+    PackedNodes,
+    PlacedCosts,
+    PlannedNodes,
+    Recommendation,
+    Result,
+    WorkloadDemand,
+)
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.build import build_problem
 from nodemix.optimizer.problem.built import BuiltProblem
+from nodemix.optimizer.problem.churn import money_of, new_nodes, price_changes
 from nodemix.optimizer.problem.scope import in_scope
-from nodemix.optimizer.problem.types import FloatArray, Problem
+from nodemix.optimizer.problem.types import FloatArray, IntArray, Problem
 from nodemix.optimizer.risk.shortfall import shortfall_probability, spread_over_rows
 from nodemix.optimizer.snapshot import Note, Snapshot, WorkloadKey
 from nodemix.optimizer.today import holds_everything, nodes_of_today
@@ -38,17 +58,28 @@ CAPACITY_ROUNDS = 3
 # Share of the time that is left which a round may use; the level that is found gets the rest.
 ROUND_SHARE = 0.2
 
+# Where changes of nodes cost something, the share of the time for a search in which they are free:
+# its bound on the money of a plan is far tighter than what follows from the other one, and its
+# patterns are what the other search starts from.
+MONEY_SHARE = 0.3
+
 # Prices within this are the same price.
 TOLERANCE_USD_PER_HOUR = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candidate:
-    """A packing for one level of demand, and how often it falls short."""
+    """A packing for one level of demand, and how often it falls short.
+
+    Args:
+        money_bound_usd_per_hour: no packing's money is below it; 0 where only the result's bound
+            is known.
+    """
 
     built: BuiltProblem
     result: Result
     shortfall: float | None
+    money_bound_usd_per_hour: float = 0.0
 
 
 def decide(
@@ -58,6 +89,7 @@ def decide(
     catalog: Catalog,
     rng: np.random.Generator,
     clock: Clock,
+    warm: WarmStart | None = None,
 ) -> Recommendation:
     """The cheapest mix found that holds today's pods and the demand to expect, and why.
 
@@ -66,6 +98,7 @@ def decide(
             (``namespace/Kind/name``). None plans for the requests as they are.
         catalog: every offer whose price is known; the policy's filter says which may be bought.
         clock: seconds, monotonic; bounds the search together with ``policy.search_s``.
+        warm: what the last decision of this policy left (`Recommendation.warm`).
 
     Raises:
         EmptyCatalogError: no offer passes the policy's filter.
@@ -75,15 +108,23 @@ def decide(
     snapshot = in_scope(snapshot, policy.selector)
     paths = _paths(snapshot, forecast, policy.service_level.lead_time_s)
     deadline = Deadline.after(clock, policy.search_s)
-    candidate = _capacity_search(snapshot, paths, policy, catalog, deadline, rng)
+    from nodemix.optimizer.explain.placed import draw_time_s  # noqa: PLC0415 - compiled kernels
+
+    draws_s = draw_time_s(policy.search_s, len(snapshot.pods))
+    until = deadline.within(policy.search_s - draws_s)
+    candidate = _capacity_search(snapshot, paths, policy, catalog, until, rng, warm)
     recommendation = _recommend(snapshot, candidate, policy, catalog)
+    if recommendation.is_change:
+        recommendation = _placed(recommendation, candidate, policy, deadline, rng)
     return replace(
         recommendation,
+        reasons=reasons(recommendation),
         demand=_demand(candidate.built, paths),
         assumptions=(*candidate.built.assumptions, *_forecast_assumption(forecast)),
         notes=(*recommendation.notes, *_forecast_notes(forecast)),
         forecast_model=_models(forecast),
         seconds=clock() - started_s,
+        warm=candidate.result.warm,
     )
 
 
@@ -125,24 +166,27 @@ def _capacity_search(
     catalog: Catalog,
     deadline: Deadline,
     rng: np.random.Generator,
+    warm: WarmStart | None,
 ) -> _Candidate:
     """Plan at the newsvendor quantile, or above it while fresh paths fall short too often.
 
     The level is found by short searches; the time that is left goes into a long one at that level.
+    Each search starts from what the one before it found.
     """
     decision_paths, fresh_paths = paths.halves()
     accepted = policy.service_level.shortfall_probability
 
-    def plan_at(level: float, until: Deadline) -> _Candidate:
+    def plan_at(level: float, until: Deadline, warm: WarmStart | None) -> _Candidate:
         pods = never_below_now(planned_pods(decision_paths, level), pods_by_workload(snapshot))
-        return _plan(snapshot, pods, fresh_paths, (policy, catalog), (until, rng))
+        return _plan(snapshot, pods, fresh_paths, (policy, catalog), (until, rng, warm))
 
     if not paths.workloads:
-        return plan_at(1.0, deadline)
+        return plan_at(1.0, deadline, warm)
     best: tuple[float, _Candidate] | None = None
     for round_ in range(CAPACITY_ROUNDS):
         level = _level(policy.service_level.critical_ratio, round_)
-        candidate = plan_at(level, deadline.within(ROUND_SHARE * deadline.left_s))
+        candidate = plan_at(level, deadline.within(ROUND_SHARE * deadline.left_s), warm)
+        warm = candidate.result.warm
         if best is None or _shortage(candidate) < _shortage(best[1]):
             best = level, candidate
         if _shortage(best[1]) <= accepted or deadline.has_passed:
@@ -151,7 +195,7 @@ def _capacity_search(
     level, found = best
     if deadline.has_passed:
         return found
-    return _better(found, plan_at(level, deadline), accepted)
+    return _better(found, plan_at(level, deadline, found.result.warm), accepted)
 
 
 def _shortage(candidate: _Candidate) -> float:
@@ -164,10 +208,21 @@ def _better(found: _Candidate, other: _Candidate, accepted: float) -> _Candidate
     The bound of either holds for both, so that the tighter one stays.
     """
     bound = max(found.result.lower_bound_usd_per_hour, other.result.lower_bound_usd_per_hour)
-    costs_less = other.result.packing.cost_usd_per_hour < found.result.packing.cost_usd_per_hour
+    costs_less = _cost_once_placed(other.result) < _cost_once_placed(found.result)
     falls_short = _shortage(other) > max(accepted, _shortage(found))
     chosen = other if costs_less and not falls_short else found
-    return replace(chosen, result=replace(chosen.result, lower_bound_usd_per_hour=bound))
+    return replace(
+        chosen,
+        result=replace(chosen.result, lower_bound_usd_per_hour=bound),
+        money_bound_usd_per_hour=max(
+            found.money_bound_usd_per_hour, other.money_bound_usd_per_hour
+        ),
+    )
+
+
+def _cost_once_placed(result: Result) -> float:
+    """What the search minimised: the packing's cost where its mode leaves nothing to chance."""
+    return result.placed.usd_per_hour if result.placed else result.packing.cost_usd_per_hour
 
 
 def _level(critical_ratio: float, round_: int) -> float:
@@ -180,7 +235,7 @@ def _plan(
     pods: Mapping[WorkloadKey, int],
     fresh_paths: PodPaths,
     terms: tuple[Policy, Catalog],
-    search: tuple[Deadline, np.random.Generator],
+    search: tuple[Deadline, np.random.Generator, WarmStart | None],
 ) -> _Candidate:
     """Build the problem for these pods, solve it, and score it on paths it has not seen."""
     # The engine pulls in the solver and its compiled kernels; who only reads records need not.
@@ -188,9 +243,23 @@ def _plan(
 
     policy, catalog = terms
     built = build_problem(snapshot, catalog, policy, pods)
-    result = solve(built.problem, *search)
+    deadline, rng, warm = search
+    money_bound = 0.0
+    if policy.churn.node_change_usd > 0:
+        until = deadline.within(MONEY_SHARE * deadline.left_s)
+        free = price_changes(built.problem, 0.0)
+        cheapest = solve(free, until, rng, warm)
+        money_bound, warm = money_bound_of(built, free, cheapest), cheapest.warm
+    now = _nodes_by_offer(built)
+    result = solve(built.problem, deadline, rng, warm, policy.placement, now)
     shortfall = _shortfall(built.problem, result, fresh_paths) if fresh_paths.workloads else None
-    return _Candidate(built, result, shortfall)
+    return _Candidate(built, result, shortfall, money_bound)
+
+
+def _nodes_by_offer(built: BuiltProblem) -> IntArray:
+    """Today's movable nodes of each offer, shape (offers,)."""
+    offers = [current.offer for current in built.current if current.offer is not None]
+    return np.bincount(np.array(offers, dtype=np.int64), minlength=len(built.problem.offers))
 
 
 def _shortfall(problem: Problem, result: Result, paths: PodPaths) -> float:
@@ -205,9 +274,14 @@ def _recommend(
 ) -> Recommendation:
     """Propose the packing, or today's nodes where a change is not worth its trouble."""
     built, result = candidate.built, candidate.result
-    plan_usd_per_hour = result.packing.cost_usd_per_hour + built.kept_usd_per_hour
-    bound = result.lower_bound_usd_per_hour + built.kept_usd_per_hour
-    keep_now = _keeps_today(built, plan_usd_per_hour, policy)
+    plan_usd_per_hour = money_of(built.problem, result.packing) + built.kept_usd_per_hour
+    bound = max(money_bound_of(built, built.problem, result), candidate.money_bound_usd_per_hour)
+    bound += built.kept_usd_per_hour
+    changes = new_nodes(built.problem, result.packing) * policy.churn.usd_per_node_hour
+    paper_usd_per_hour = plan_usd_per_hour + changes
+    hosting_usd_per_hour = _cost_once_placed(result) - result.packing.cost_usd_per_hour
+    keep_now = _keeps_today(built, paper_usd_per_hour + hosting_usd_per_hour, policy)
+    is_lost = keep_now and not _keeps_today(built, paper_usd_per_hour, policy)
     if keep_now:
         nodes = nodes_of_today(snapshot, catalog, built)
         cost = built.current_usd_per_hour
@@ -217,9 +291,9 @@ def _recommend(
     else:
         nodes = (*_planned_nodes(built, result), *built.kept)
         cost = plan_usd_per_hour
-    pools = pool_changes(snapshot.nodes, nodes, catalog)
+    pools = pool_changes(snapshot.nodes, nodes, catalog, committed_in(built))
     prices = resource_prices(built.problem, result)
-    draft = Recommendation(
+    return Recommendation(
         policy=policy.name,
         made_at_s=snapshot.taken_at_s,
         is_change=not keep_now,
@@ -231,14 +305,47 @@ def _recommend(
         risk=plan_risk(nodes, catalog, candidate.shortfall),
         prices=prices,
         savings=None if keep_now else saving_sources(built, result, prices, catalog),
+        commitments=commitment_uses(built, nodes),
+        churn=churn_cost(built, result, nodes, cost, policy.churn),
         unplaceable=built.unplaceable,
-        notes=(*built.notes, *_shortfall_note(candidate, policy)),
+        notes=(
+            *built.notes,
+            *_shortfall_note(candidate, policy),
+            *lost_saving_note(policy, plan_usd_per_hour, hosting_usd_per_hour, is_lost=is_lost),
+        ),
     )
-    return replace(draft, reasons=reasons(draft))
+
+
+def _placed(
+    recommendation: Recommendation,
+    candidate: _Candidate,
+    policy: Policy,
+    deadline: Deadline,
+    rng: np.random.Generator,
+) -> Recommendation:
+    """Say what the plan costs once its pods are placed, and what leads them to their places."""
+    from nodemix.optimizer.explain.placed import placed_costs  # noqa: PLC0415 - likewise
+
+    problem, packing = candidate.built.problem, candidate.result.packing
+    costs = placed_costs(problem, packing, policy.placement, deadline, rng)
+    kept_usd_per_hour = recommendation.plan_usd_per_hour - packing.cost_usd_per_hour
+    placed = replace(
+        recommendation,
+        placed=PlacedCosts(
+            policy.placement,
+            tuple(replace(c, usd_per_hour=c.usd_per_hour + kept_usd_per_hour) for c in costs),
+        ),
+        steering=planned_steering(problem, packing, policy.placement),
+    )
+    return replace(placed, notes=(*placed.notes, *placing_note(placed)))
 
 
 def _keeps_today(built: BuiltProblem, plan_usd_per_hour: float, policy: Policy) -> bool:
-    """Whether today's nodes hold all that the plan holds and the saving is too small."""
+    """Whether today's nodes hold all that the plan holds and the saving is too small.
+
+    Args:
+        plan_usd_per_hour: once its pods are placed and its nodes changed; today's pods are placed.
+    """
     if not holds_everything(built):
         return False
     saving = built.current_usd_per_hour - plan_usd_per_hour
@@ -251,8 +358,12 @@ def _planned_nodes(built: BuiltProblem, result: Result) -> tuple[PlannedNodes, .
     """The packing in the words of workloads: places for today's pods first, the rest headroom."""
     left = dict(enumerate(built.rows_now))
     planned: list[PlannedNodes] = []
-    for packed in result.packing.nodes:
-        planned.extend(_deal_out(built.problem, packed, left))
+    running = names_in_place(built.in_place)
+    for group, packed in enumerate(result.packing.nodes):
+        names = running.get(built.problem.offers[packed.offer], iter(()))
+        for nodes in _deal_out(built.problem, packed, left):
+            in_place = tuple(islice(names, nodes.count))
+            planned.append(replace(nodes, cohort=cohort_name(group), in_place=in_place))
     return tuple(planned)
 
 
@@ -271,7 +382,8 @@ def _deal_out(
     for taken, count in groups.items():
         spare = [pods - used for (_, pods), used in zip(packed.pods, taken, strict=True)]
         used, headroom = (_by_workload(problem, rows, pods) for pods in (taken, spare))
-        yield PlannedNodes(*offer.key, count, used, offer.price_usd_per_hour, headroom=headroom)
+        price = offer.price_usd_per_hour
+        yield PlannedNodes(*offer.key, count, used, price, headroom=headroom, terms=offer.terms)
 
 
 def _by_workload(

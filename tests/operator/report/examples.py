@@ -1,6 +1,10 @@
 """A small fixed recommendation whose every part is in use."""
 
+from nodemix.optimizer.placement.mode import PlacementMode
+from nodemix.optimizer.placement.planned import CohortQuota, PlannedSteering, WorkloadAffinity
 from nodemix.optimizer.plan import (
+    PlacedCost,
+    PlacedCosts,
     PlannedNodes,
     PoolChange,
     PoolMargins,
@@ -12,10 +16,11 @@ from nodemix.optimizer.plan import (
     Unplaceable,
     WorkloadDemand,
 )
-from nodemix.optimizer.snapshot import CapacityType, Note, WorkloadKey
+from nodemix.optimizer.snapshot import CapacityType, Note, Requirement, Selector, WorkloadKey
 
 CART = WorkloadKey("shop", "Deployment", "cart")
 TRAIN = WorkloadKey("ml", "Job", "train")
+TO_COHORT = Requirement("nodemix.dev/cohort", "In", ("c0",))
 MADE_AT_S = 1_795_000_000.0
 """2026-11-18T11:06:40Z."""
 
@@ -35,6 +40,7 @@ def a_recommendation() -> Recommendation:
                 ((CART, 5),),
                 price_usd_per_hour=0.0600000004,
                 headroom=((CART, 1),),
+                cohort="c0",
             ),
             PlannedNodes(
                 "m5.large",
@@ -106,6 +112,21 @@ def a_recommendation() -> Recommendation:
             packing_usd_per_hour=0.3839999996,
             waiting_usd_per_hour=0.0,
             headroom_usd_per_hour=-0.02,
+        ),
+        placed=PlacedCosts(
+            PlacementMode.COHORT,
+            (
+                PlacedCost(PlacementMode.OBSERVE, 0.1800000004, 0.012, draws=8),
+                PlacedCost(PlacementMode.POOL, 0.1512, 0.0071, draws=7),
+                PlacedCost(PlacementMode.COHORT, 0.1236, 0.0, draws=8),
+                PlacedCost(PlacementMode.PINNED, 0.12, 0.0, draws=0),
+            ),
+        ),
+        steering=PlannedSteering(
+            PlacementMode.COHORT,
+            affinities=(WorkloadAffinity(CART, (Selector((TO_COHORT,)),)),),
+            release=((CART, 12),),
+            quotas=(CohortQuota(CART, "c0", 12),),
         ),
         demand=(WorkloadDemand(CART, pods_now=10, pods_planned=12, source="forecast"),),
         unplaceable=(Unplaceable(TRAIN, 3, "asks for 16 GPUs, the largest offer has 8"),),

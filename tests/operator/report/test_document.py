@@ -13,6 +13,15 @@ from nodemix.operator.report.document import (
     document_schema,
     to_document,
 )
+from nodemix.operator.report.placing import (
+    AffinityEntry,
+    ModeEntry,
+    PinsEntry,
+    PlacedEntry,
+    QuotaEntry,
+    ReleaseEntry,
+    SteeringEntry,
+)
 from pydantic import ValidationError
 
 from tests.operator.report.examples import a_recommendation
@@ -56,6 +65,9 @@ def test_nodes_say_what_each_of_them_holds() -> None:
         "price_usd_per_hour": 0.06,
         "kept_nodes": [],
         "headroom": {"shop/Deployment/cart": 1},
+        "cohort": "c0",
+        "terms": "",
+        "in_place": [],
     }
 
 
@@ -92,6 +104,35 @@ def test_sources_of_the_saving_sum_to_it_in_spite_of_rounding() -> None:
 
 def test_a_plan_that_keeps_todays_nodes_has_no_sources_of_a_saving() -> None:
     assert to_document(replace(a_recommendation(), savings=None)).savings is None
+
+
+def test_placed_cost_is_given_for_each_mode_and_the_chosen_one_again() -> None:
+    placed = to_document(a_recommendation()).placed
+    assert placed is not None
+
+    assert (placed.mode, placed.usd_per_hour) == ("cohort", 0.1236)
+    assert placed.saving_kept_share == pytest.approx((0.768 - 0.1236) / 0.648, abs=1e-6)
+    assert [(entry.mode, entry.usd_per_hour) for entry in placed.by_mode] == [
+        ("observe", 0.18), ("pool", 0.1512), ("cohort", 0.1236), ("pinned", 0.12),
+    ]  # fmt: skip
+
+
+def test_steering_names_labels_workloads_and_cohorts() -> None:
+    assert as_json()["steering"] == {
+        "mode": "cohort",
+        "affinities": [
+            {"workload": "shop/Deployment/cart", "terms": [{"nodemix.dev/cohort": ["c0"]}]}
+        ],
+        "release": [{"workload": "shop/Deployment/cart", "pods": 12}],
+        "quotas": [{"workload": "shop/Deployment/cart", "cohort": "c0", "pods": 12}],
+        "pins": [],
+    }
+
+
+def test_a_plan_that_keeps_todays_nodes_places_nothing() -> None:
+    document = to_document(replace(a_recommendation(), placed=None, steering=None))
+
+    assert (document.placed, document.steering) == (None, None)
 
 
 def test_a_pool_names_its_runner_up_and_what_a_node_would_change() -> None:
@@ -166,6 +207,16 @@ def test_committed_schema_is_the_generated_one() -> None:
     sorted([*SavingsEntry.model_fields, *PoolEntry.model_fields, *RunnerUpEntry.model_fields]),
 )
 def test_every_field_of_a_pool_and_of_the_savings_is_documented(field: str) -> None:
+    assert re.search(rf"[`\"]{field}[`\"]", PAGE.read_text())
+
+
+PLACING = (
+    *(PlacedEntry, ModeEntry, SteeringEntry, AffinityEntry, ReleaseEntry, QuotaEntry, PinsEntry),
+)
+
+
+@pytest.mark.parametrize("field", sorted({f for part in PLACING for f in part.model_fields}))
+def test_every_field_about_placing_is_documented(field: str) -> None:
     assert re.search(rf"[`\"]{field}[`\"]", PAGE.read_text())
 
 

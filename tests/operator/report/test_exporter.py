@@ -4,7 +4,10 @@ from dataclasses import replace
 import httpx
 import pytest
 from nodemix.operator.report.exporter import Exporter, ForecastPods
+from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.plan import (
+    PlacedCost,
+    PlacedCosts,
     PlannedNodes,
     PoolChange,
     Recommendation,
@@ -19,6 +22,7 @@ CART = WorkloadKey("shop", "Deployment", "cart")
 NAMES = {
     "nodemix_cluster_cost_usd_per_hour",
     "nodemix_plan_cost_usd_per_hour",
+    "nodemix_plan_placed_cost_usd_per_hour",
     "nodemix_plan_lower_bound_usd_per_hour",
     "nodemix_plan_gap_ratio",
     "nodemix_plan_saving_usd_per_hour",
@@ -56,6 +60,13 @@ def make_recommendation(policy: str = "web") -> Recommendation:
         plan_usd_per_hour=0.8,
         lower_bound_usd_per_hour=0.6,
         risk=Risk(0.004, spot_share=0.75, worst_pool_share=0.5, interruptions_per_day=0.1),
+        placed=PlacedCosts(
+            PlacementMode.OBSERVE,
+            (
+                PlacedCost(PlacementMode.OBSERVE, 0.9, 0.01, draws=8),
+                PlacedCost(PlacementMode.PINNED, 0.8, 0.0, draws=0),
+            ),
+        ),
         demand=(WorkloadDemand(CART, pods_now=6, pods_planned=8, source="forecast"),),
         unplaceable=(Unplaceable(CART, 2, "too large"),),
         forecast_model="ets",
@@ -112,6 +123,24 @@ def test_a_decision_sets_the_figure(exporter: Exporter, name: str, expected: flo
     exporter.record(make_recommendation())
 
     assert value(exporter, name, policy="web") == pytest.approx(expected)
+
+
+def test_a_placed_cost_is_shown_for_each_mode_there_was_time_for(exporter: Exporter) -> None:
+    name = "nodemix_plan_placed_cost_usd_per_hour"
+    exporter.record(make_recommendation())
+
+    assert value(exporter, name, policy="web", mode="observe") == 0.9
+    assert value(exporter, name, policy="web", mode="pinned") == 0.8
+    assert value(exporter, name, policy="web", mode="cohort") is None
+
+
+def test_keeping_todays_nodes_leaves_no_older_placed_cost(exporter: Exporter) -> None:
+    name = "nodemix_plan_placed_cost_usd_per_hour"
+    exporter.record(make_recommendation())
+
+    exporter.record(replace(make_recommendation(), is_change=False, placed=None))
+
+    assert value(exporter, name, policy="web", mode="observe") is None
 
 
 def test_nodes_are_counted_now_and_in_the_plan(exporter: Exporter) -> None:

@@ -6,9 +6,13 @@ import pytest
 from nodemix.operator.report.document import to_document
 from nodemix.operator.report.html import render_html
 from nodemix.operator.report.pictures import Picture
+from nodemix.optimizer.catalog.labels import ZONE_LABEL
+from nodemix.optimizer.placement.mode import PlacementMode
+from nodemix.optimizer.placement.planned import CohortPins, PlannedSteering, WorkloadAffinity
 from nodemix.optimizer.plan import Recommendation
+from nodemix.optimizer.snapshot import Requirement, Selector
 
-from tests.operator.report.examples import a_recommendation
+from tests.operator.report.examples import CART, a_recommendation
 
 VOID = {"meta", "br", "link", "img"}
 PICTURE = Picture("a caption", "<svg><path d='M0 0'></path></svg>")
@@ -82,6 +86,12 @@ def test_pictures_are_put_in_as_they_are() -> None:
         "c6g.xlarge us-east-1a<br>",
         "0.0712, wins &lt;0.0600",
         "marginal values of the relaxation",
+        "once placed<b>0.12 $/h</b>",
+        "0.1236 $/h expected in mode cohort (+3.0% on the plan), 99% of the saving is left",
+        '<td class="number">0.1800</td><td class="number warning">+0.0600</td>',
+        '<td class="whole"><b>cohort</b></td><td class="number">0.1236</td>',
+        "Let in in this order: 12 &times; shop/Deployment/cart.",
+        '<td class="number">12</td><td>c0</td>',
     ],
 )
 def test_page_says(text: str) -> None:
@@ -92,6 +102,34 @@ def test_page_of_a_plan_without_change_says_so() -> None:
     calm = replace(a_recommendation(), is_change=False)
 
     assert "Keep today&#39;s nodes" in page(calm) or "Keep today's nodes" in page(calm)
+
+
+def test_page_of_a_plan_that_keeps_todays_nodes_does_not_speak_of_placing() -> None:
+    text = page(replace(a_recommendation(), is_change=False, placed=None, steering=None))
+
+    assert "once placed" not in text
+    assert "leads the pods" not in text
+
+
+def led_by(steering: PlannedSteering) -> str:
+    return page(replace(a_recommendation(), steering=steering))
+
+
+def test_page_shows_the_pools_that_a_workload_is_led_to() -> None:
+    pools = [Selector((Requirement(ZONE_LABEL, "In", (zone,)),)) for zone in ("a", "b")]
+    affinity = WorkloadAffinity(CART, tuple(pools))
+
+    text = led_by(PlannedSteering(PlacementMode.POOL, affinities=(affinity,)))
+
+    assert "<td>shop/Deployment/cart</td><td>a<br>b<br></td>" in text
+
+
+def test_page_shows_the_pods_pinned_to_each_node() -> None:
+    pins = (CohortPins("c0", 2, ((CART, 6),)),)
+
+    text = led_by(PlannedSteering(PlacementMode.PINNED, pins=pins))
+
+    assert '<td class="number">2</td><td>6 &times; shop/Deployment/cart<br></td>' in text
 
 
 def test_page_without_margins_has_no_columns_for_them() -> None:

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 from nodemix.operator.report.document import to_document
 from nodemix.operator.report.text import render_text
-from nodemix.optimizer.plan import PoolChange, PoolMargins, Recommendation, RunnerUp
+from nodemix.optimizer.placement.mode import PlacementMode
+from nodemix.optimizer.plan import (
+    PlacedCost,
+    PlacedCosts,
+    PoolChange,
+    PoolMargins,
+    Recommendation,
+    RunnerUp,
+)
 from nodemix.optimizer.snapshot import CapacityType
 from rich.console import Console
 
@@ -106,6 +114,27 @@ def test_sources_of_the_saving_that_round_to_nothing_are_not_named() -> None:
 
 def test_without_sources_there_is_no_line_of_them() -> None:
     assert "Savings:" not in shown(replace(a_recommendation(), savings=None))
+
+
+def placed_at(usd_per_hour: float, mode: PlacementMode) -> Recommendation:
+    cost = PlacedCost(mode, usd_per_hour, 0.0, draws=1)
+    return replace(a_recommendation(), placed=PlacedCosts(mode, (cost,)))
+
+
+def test_a_plan_that_loses_nothing_by_placing_says_so() -> None:
+    text = shown(placed_at(0.12, PlacementMode.OBSERVE))
+
+    assert "Placed: 0.1200 $/h expected in mode observe (as planned), 100% of" in text
+
+
+def test_a_plan_that_placing_makes_dearer_than_today_keeps_less_than_nothing() -> None:
+    text = shown(placed_at(0.8, PlacementMode.OBSERVE))
+
+    assert "(+566.7% on the plan), -5% of the saving is left" in text
+
+
+def test_keeping_todays_nodes_gives_no_placed_cost() -> None:
+    assert "Placed:" not in shown(replace(a_recommendation(), placed=None))
 
 
 def bought_beside(runner_up: RunnerUp) -> Recommendation:

@@ -107,14 +107,16 @@ _COST = Section(
             "Pods that no allowed offer can hold.",
         ),
         Panel(
-            "Cost now, plan and lower bound",
+            "Cost now, plan, once placed and lower bound",
             "currencyUSD",
             (
                 _of_policy("nodemix_cluster_cost_usd_per_hour", "{{policy}} now"),
                 _of_policy("nodemix_plan_cost_usd_per_hour", "{{policy}} plan"),
+                _of_policy("nodemix_plan_placed_cost_usd_per_hour", "{{policy}} placed, {{mode}}"),
                 _of_policy("nodemix_plan_lower_bound_usd_per_hour", "{{policy}} lower bound"),
             ),
-            "USD per hour. No plan under the policy can cost less than the lower bound.",
+            "USD per hour. Placed: what to expect once kube-scheduler has placed the pods. "
+            "No plan under the policy can cost less than the lower bound.",
         ),
         Panel(
             "Nodes",

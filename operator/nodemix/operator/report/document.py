@@ -4,11 +4,23 @@ Its JSON is what ``nodemix plan -o json`` prints; the text and HTML reports show
 so that nobody reads two different truths.
 """
 
-import math
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 import yaml
+from nodemix.operator.report.capacity import (
+    ChurnEntry,
+    CommitmentEntry,
+    churn_entry,
+    commitment_entry,
+)
+from nodemix.operator.report.part import USD_DECIMALS, Count, Part, Share, Usd, usd, usd_down
+from nodemix.operator.report.placing import (
+    PlacedEntry,
+    SteeringEntry,
+    placed_entry,
+    steering_entry,
+)
 from nodemix.optimizer.plan import (
     PlannedNodes,
     PoolChange,
@@ -21,25 +33,12 @@ from nodemix.optimizer.plan import (
     WorkloadDemand,
 )
 from nodemix.optimizer.snapshot import CapacityType, Note
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 SCHEMA_VERSION = "nodemix.dev/plan/v1"
 
-USD_DECIMALS = 6
-"""Money is given in whole micro-USD."""
 
-Usd = Annotated[float, Field(description="USD per hour, rounded to a micro-USD.")]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Count = Annotated[int, Field(ge=0)]
-
-
-class _Part(BaseModel):
-    """A part of the document; unknown fields are an error, so that a typo is never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class NodesEntry(_Part):
+class NodesEntry(Part):
     """``count`` equal nodes of the plan."""
 
     instance_type: str
@@ -59,9 +58,19 @@ class NodesEntry(_Part):
         default_factory=dict,
         description="Places on each of these nodes for pods that are forecast, by owner.",
     )
+    terms: str = Field(
+        default="", description="Commitment that pays for them; empty at the price of the market."
+    )
+    in_place: tuple[str, ...] = Field(
+        default=(), description="Names of nodes of today that go on, with these pods."
+    )
+    cohort: str = Field(
+        default="",
+        description="Value of the label nodemix.dev/cohort; empty for nodes that stay as they are.",
+    )
 
 
-class RunnerUpEntry(_Part):
+class RunnerUpEntry(Part):
     """The next best offer that could take the place of any new node of a pool, with its pods."""
 
     instance_type: str
@@ -73,7 +82,7 @@ class RunnerUpEntry(_Part):
     )
 
 
-class PoolEntry(_Part):
+class PoolEntry(Part):
     """A pool (instance type, zone, market) now and in the plan."""
 
     instance_type: str
@@ -100,7 +109,7 @@ class PoolEntry(_Part):
     )
 
 
-class UnplaceableEntry(_Part):
+class UnplaceableEntry(Part):
     """Pods that no allowed offer can hold."""
 
     workload: str = Field(description="'<namespace>/<Kind>/<name>' of the owner.")
@@ -108,7 +117,7 @@ class UnplaceableEntry(_Part):
     why: str
 
 
-class DemandEntry(_Part):
+class DemandEntry(Part):
     """How many pods of a workload the plan has room for."""
 
     workload: str = Field(description="'<namespace>/<Kind>/<name>' of the owner.")
@@ -117,7 +126,7 @@ class DemandEntry(_Part):
     source: str = Field(description="'forecast' or 'requests'.")
 
 
-class RiskEntry(_Part):
+class RiskEntry(Part):
     """What can go wrong with the plan."""
 
     shortfall_probability: Share | None = Field(
@@ -128,14 +137,14 @@ class RiskEntry(_Part):
     interruptions_per_day: float = Field(ge=0.0)
 
 
-class CapPrice(_Part):
+class CapPrice(Part):
     """A limit that binds, and what one more unit of it would save."""
 
     name: str
     saving_usd_per_hour: float
 
 
-class PricesEntry(_Part):
+class PricesEntry(Part):
     """What one more unit would cost, by the duals of the relaxation; null where nobody asks."""
 
     usd_per_core_hour: float | None = None
@@ -144,7 +153,7 @@ class PricesEntry(_Part):
     caps: tuple[CapPrice, ...] = ()
 
 
-class SavingsEntry(_Part):
+class SavingsEntry(Part):
     """The saving by its source; the parts sum to it. Negative where a part costs more."""
 
     spot_usd_per_hour: float = Field(description="From spot instead of on-demand nodes.")
@@ -156,9 +165,12 @@ class SavingsEntry(_Part):
         description="For pods that wait today or whose nodes have no known price."
     )
     headroom_usd_per_hour: float = Field(description="For pods that are forecast.")
+    commitments_usd_per_hour: float = Field(
+        default=0.0, description="From nodes at a commitment's price instead of the market's."
+    )
 
 
-class NoteEntry(_Part):
+class NoteEntry(Part):
     """Something the reader should know about one object."""
 
     subject: str
@@ -167,7 +179,7 @@ class NoteEntry(_Part):
     severity: str = Field(default="info", description="'info', 'warning' or 'error'.")
 
 
-class PlanDocument(_Part):
+class PlanDocument(Part):
     """A recommendation, its proof and its reasons."""
 
     schema_version: Literal["nodemix.dev/plan/v1"] = Field(
@@ -180,7 +192,12 @@ class PlanDocument(_Part):
     plan_usd_per_hour: Usd
     saving_usd_per_hour: Usd
     lower_bound_usd_per_hour: Usd = Field(
-        description="No plan for these pods is cheaper; certified, rounded down."
+        description="No plan for these pods is cheaper; certified, rounded down. What changes of "
+        "nodes cost (churn) is on neither side."
+    )
+    fixed_usd_per_hour: Usd = Field(
+        default=0.0,
+        description="Paid for commitments in any case: in today's cost, the plan's and the bound.",
     )
     gap: float = Field(ge=0.0, le=1.0, description="(plan - lower bound) / plan.")
     nodes: tuple[NodesEntry, ...]
@@ -190,6 +207,18 @@ class PlanDocument(_Part):
     prices: PricesEntry = PricesEntry()
     savings: SavingsEntry | None = Field(
         default=None, description="Where the saving comes from; null where today's nodes are kept."
+    )
+    commitments: tuple[CommitmentEntry, ...] = ()
+    churn: ChurnEntry | None = Field(
+        default=None, description="Null where the policy gives no cost for a change of a node."
+    )
+    placed: PlacedEntry | None = Field(
+        default=None,
+        description="Cost to expect once the pods are placed; null where today's nodes are kept.",
+    )
+    steering: SteeringEntry | None = Field(
+        default=None,
+        description="What leads pods to their places; null where today's nodes are kept.",
     )
     demand: tuple[DemandEntry, ...] = ()
     reasons: tuple[str, ...] = ()
@@ -217,9 +246,9 @@ class PlanDocument(_Part):
 
 def to_document(recommendation: Recommendation) -> PlanDocument:
     """The document of ``recommendation``; nothing of it is left out."""
-    current = _usd(recommendation.current_usd_per_hour)
-    plan = _usd(recommendation.plan_usd_per_hour)
-    saving = _usd(current - plan)
+    current = usd(recommendation.current_usd_per_hour)
+    plan = usd(recommendation.plan_usd_per_hour)
+    saving = usd(current - plan)
     return PlanDocument(
         policy=recommendation.policy,
         made_at=datetime.fromtimestamp(recommendation.made_at_s, UTC),
@@ -227,14 +256,19 @@ def to_document(recommendation: Recommendation) -> PlanDocument:
         current_usd_per_hour=current,
         plan_usd_per_hour=plan,
         saving_usd_per_hour=saving,
-        lower_bound_usd_per_hour=_usd_down(recommendation.lower_bound_usd_per_hour),
+        lower_bound_usd_per_hour=usd_down(recommendation.lower_bound_usd_per_hour),
         gap=round(recommendation.gap, USD_DECIMALS),
         nodes=tuple(_nodes_entry(nodes) for nodes in recommendation.nodes),
         unplaceable=tuple(_unplaceable_entry(entry) for entry in recommendation.unplaceable),
         pools=tuple(_pool_entry(pool) for pool in recommendation.pools),
         risk=_risk_entry(recommendation.risk),
         prices=_prices_entry(recommendation.prices),
+        fixed_usd_per_hour=usd(recommendation.fixed_usd_per_hour),
         savings=_savings_entry(recommendation.savings, saving),
+        commitments=tuple(commitment_entry(use) for use in recommendation.commitments),
+        churn=churn_entry(recommendation.churn),
+        placed=placed_entry(recommendation),
+        steering=steering_entry(recommendation.steering),
         demand=tuple(_demand_entry(entry) for entry in recommendation.demand),
         reasons=recommendation.reasons,
         assumptions=recommendation.assumptions,
@@ -254,18 +288,8 @@ def document_schema() -> dict[str, object]:
     }
 
 
-def _usd(amount: float) -> float:
-    return round(amount, USD_DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
-
-
-def _usd_down(amount: float) -> float:
-    """Rounded down: a bound that was rounded up would claim more than was proved."""
-    scale = 10.0**USD_DECIMALS
-    return math.floor(amount * scale + 1e-6) / scale
-
-
 def _known_usd(amount: float | None) -> float | None:
-    return None if amount is None else _usd(amount)
+    return None if amount is None else usd(amount)
 
 
 def _nodes_entry(nodes: PlannedNodes) -> NodesEntry:
@@ -278,6 +302,9 @@ def _nodes_entry(nodes: PlannedNodes) -> NodesEntry:
         price_usd_per_hour=_known_usd(nodes.price_usd_per_hour),
         kept_nodes=nodes.kept_nodes,
         headroom={str(workload): pods for workload, pods in nodes.headroom},
+        terms=nodes.terms,
+        in_place=nodes.in_place,
+        cohort=nodes.cohort,
     )
 
 
@@ -304,8 +331,8 @@ def _runner_up_entry(runner_up: RunnerUp | None) -> RunnerUpEntry | None:
         instance_type=runner_up.instance_type,
         zone=runner_up.zone,
         capacity_type=runner_up.capacity_type,
-        price_usd_per_hour=_usd(runner_up.price_usd_per_hour),
-        break_even_usd_per_hour=_usd(runner_up.break_even_usd_per_hour),
+        price_usd_per_hour=usd(runner_up.price_usd_per_hour),
+        break_even_usd_per_hour=usd(runner_up.break_even_usd_per_hour),
     )
 
 
@@ -313,14 +340,17 @@ def _savings_entry(savings: Savings | None, saving_usd_per_hour: float) -> Savin
     """The parts rounded; the rounding goes to packing, so that they still sum to the saving."""
     if savings is None:
         return None
-    spot, shape = _usd(savings.spot_usd_per_hour), _usd(savings.shape_usd_per_hour)
-    waiting, headroom = _usd(savings.waiting_usd_per_hour), _usd(savings.headroom_usd_per_hour)
+    spot, shape = usd(savings.spot_usd_per_hour), usd(savings.shape_usd_per_hour)
+    waiting, headroom = usd(savings.waiting_usd_per_hour), usd(savings.headroom_usd_per_hour)
+    commitments = usd(savings.commitments_usd_per_hour)
+    others = spot + shape + waiting + headroom + commitments
     return SavingsEntry(
         spot_usd_per_hour=spot,
         shape_usd_per_hour=shape,
-        packing_usd_per_hour=_usd(saving_usd_per_hour - spot - shape - waiting - headroom),
+        packing_usd_per_hour=usd(saving_usd_per_hour - others),
         waiting_usd_per_hour=waiting,
         headroom_usd_per_hour=headroom,
+        commitments_usd_per_hour=commitments,
     )
 
 
@@ -352,7 +382,7 @@ def _share(value: float) -> float:
 
 
 def _prices_entry(prices: Prices) -> PricesEntry:
-    caps = tuple(CapPrice(name=name, saving_usd_per_hour=_usd(usd)) for name, usd in prices.caps)
+    caps = tuple(CapPrice(name=name, saving_usd_per_hour=usd(dual)) for name, dual in prices.caps)
     return PricesEntry(
         usd_per_core_hour=_known_usd(prices.usd_per_core_hour),
         usd_per_gib_hour=_known_usd(prices.usd_per_gib_hour),

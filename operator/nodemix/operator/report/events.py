@@ -30,9 +30,15 @@ class Happening:
 def plan_made(recommendation: Recommendation, name: str) -> Happening:
     """A changed decision, with its figures."""
     nodes = sum(group.count for group in recommendation.nodes)
+    placed = recommendation.placed
+    once_placed = (
+        f"expected {placed.chosen.usd_per_hour:.4f} $/h once placed ({placed.mode}), "
+        if placed
+        else ""
+    )
     message = (
         f"{name}: {recommendation.current_usd_per_hour:.4f} -> "
-        f"{recommendation.plan_usd_per_hour:.4f} $/h on {nodes} nodes, "
+        f"{recommendation.plan_usd_per_hour:.4f} $/h on {nodes} nodes, {once_placed}"
         f"lower bound {recommendation.lower_bound_usd_per_hour:.4f} $/h, "
         f"gap {recommendation.gap:.2%}; nothing was changed"
     )

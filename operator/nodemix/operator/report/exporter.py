@@ -125,6 +125,11 @@ class Exporter:
             "nodemix_cluster_cost_usd_per_hour", "Cost of today's nodes whose price is known."
         )
         self._plan_cost = self._gauge("nodemix_plan_cost_usd_per_hour", "Cost of the plan.")
+        self._placed_cost = self._gauge(
+            "nodemix_plan_placed_cost_usd_per_hour",
+            "Expected cost of the plan once kube-scheduler has placed its pods, by placement mode.",
+            "mode",
+        )
         self._bound = self._gauge(
             "nodemix_plan_lower_bound_usd_per_hour", "No plan for the same demand is cheaper."
         )
@@ -193,6 +198,10 @@ class Exporter:
         self._bound.labels(policy).set(recommendation.lower_bound_usd_per_hour)
         self._gap.labels(policy).set(recommendation.gap)
         self._saving.labels(policy).set(recommendation.saving_usd_per_hour)
+        self._placed_cost.remove_by_labels({"policy": policy})
+        if recommendation.placed is not None:
+            for cost in recommendation.placed.by_mode:
+                self._placed_cost.labels(policy, str(cost.mode)).set(cost.usd_per_hour)
 
     def _record_risk(self, recommendation: Recommendation) -> None:
         policy, risk = recommendation.policy, recommendation.risk
@@ -241,7 +250,7 @@ class Exporter:
         metrics = (
             *(self._cluster_cost, self._plan_cost, self._bound, self._gap, self._saving),
             *(self._spot_share, self._pool_share, self._shortfall, self._unplaceable),
-            *(self._nodes, self._demand, self._model, self._condition),
+            *(self._placed_cost, self._nodes, self._demand, self._model, self._condition),
             *(self._decisions, self._duration),
         )
         for metric in metrics:

@@ -13,11 +13,21 @@ from nodemix.operator.report.text import (
     marginal_prices,
     monthly,
     note_line,
+    placed_line,
     risk_line,
     runner_up_name,
     runner_up_price,
     saving_sources,
 )
+from nodemix.optimizer.placement.mode import PlacementMode
+
+MODES = {
+    PlacementMode.OBSERVE: "pods go wherever kube-scheduler puts them",
+    PlacementMode.POOL: "a workload goes to the pools that hold it",
+    PlacementMode.COHORT: "so many pods of a workload go to each set of equal nodes",
+    PlacementMode.PINNED: "each pod goes to its node",
+}
+"""What each placement mode means."""
 
 SOURCES = {
     "spot": "the same nodes on spot, not on demand, less what today's spot nodes save already",
@@ -25,6 +35,7 @@ SOURCES = {
     "packing": "fewer and fuller nodes",
     "pods that wait": "places for pods that wait today or whose nodes have no known price",
     "headroom": "places for pods that are forecast",
+    "commitments": "nodes at the price of a commitment instead of the market's",
 }
 """What each source of the saving means."""
 
@@ -38,6 +49,8 @@ def render_html(document: PlanDocument, pictures: Sequence[Picture] = ()) -> str
         risk_line=risk_line(document.risk),
         monthly_saving=monthly(document.saving_usd_per_hour),
         marginal_prices=marginal_prices(document),
+        placed_line=placed_line(document),
+        modes=MODES,
         savings=[(name, usd, SOURCES[name]) for name, usd in saving_sources(document)],
         has_margins=any(pool.node_more_usd_per_hour is not None for pool in document.pools),
         notes=[(note.severity, note_line(note)) for note in document.notes],

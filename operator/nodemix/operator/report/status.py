@@ -8,17 +8,33 @@ from typing import Any
 import orjson
 from nodemix.operator.api.plan import (
     MAX_NODE_GROUPS,
+    MAX_STEERED,
+    AffinitySpec,
+    ModeCostSpec,
     NodeGroupSpec,
     NodeMixPlanSpec,
+    PinsSpec,
+    PlacedSpec,
     PlanSource,
     PolicyRef,
     PoolSpec,
+    QuotaSpec,
+    ReleaseSpec,
     RiskSpec,
+    SteeringSpec,
     UnplaceableSpec,
 )
-from nodemix.operator.api.policy import NodeMixPolicyStatus
+from nodemix.operator.api.policy import NodeMixPolicyStatus, Placement
 from nodemix.operator.api.values import API_VERSION
+from nodemix.operator.report.placing import values_by_label
 from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.placement.mode import PlacementMode
+from nodemix.optimizer.placement.planned import (
+    CohortPins,
+    CohortQuota,
+    PlannedSteering,
+    WorkloadAffinity,
+)
 from nodemix.optimizer.plan import PlannedNodes, PoolChange, Recommendation
 
 PLAN_LIFETIME = timedelta(hours=1)
@@ -35,6 +51,7 @@ def percent(part: float, whole: float) -> float:
 
 def to_status(recommendation: Recommendation, plan_name: str | None) -> NodeMixPolicyStatus:
     """The numbers of a policy's status; conditions are set apart."""
+    placed = recommendation.placed
     return NodeMixPolicyStatus(
         plan_name=plan_name,
         decided_at=datetime.fromtimestamp(recommendation.made_at_s, UTC),
@@ -43,6 +60,7 @@ def to_status(recommendation: Recommendation, plan_name: str | None) -> NodeMixP
         spot_percent=100.0 * recommendation.risk.spot_share,
         usd_per_hour_now=recommendation.current_usd_per_hour,
         usd_per_hour_plan=recommendation.plan_usd_per_hour,
+        usd_per_hour_placed=placed.chosen.usd_per_hour if placed else None,
         usd_per_hour_lower_bound=recommendation.lower_bound_usd_per_hour,
         saving_percent=_saving_percent(recommendation),
         gap_percent=100.0 * recommendation.gap,
@@ -79,6 +97,8 @@ def to_plan_spec(
         usd_per_hour_lower_bound=recommendation.lower_bound_usd_per_hour,
         saving_percent=_saving_percent(recommendation),
         gap_percent=100.0 * recommendation.gap,
+        placed=_placed(recommendation),
+        steering=_steering(recommendation.steering),
         risk=_risk(recommendation),
         reasons=_sentences(recommendation.reasons, 100),
         assumptions=_sentences(recommendation.assumptions, 100),
@@ -88,6 +108,71 @@ def to_plan_spec(
             for u in recommendation.unplaceable[:1000]
         ),
     )
+
+
+def _placed(recommendation: Recommendation) -> PlacedSpec | None:
+    placed, kept = recommendation.placed, recommendation.saving_kept_share
+    if placed is None:
+        return None
+    return PlacedSpec(
+        mode=_placement(placed.mode),
+        usd_per_hour=placed.chosen.usd_per_hour,
+        saving_kept_percent=None if kept is None else 100.0 * kept,
+        modes=tuple(
+            ModeCostSpec(
+                mode=_placement(cost.mode), usd_per_hour=cost.usd_per_hour, draws=cost.draws
+            )
+            for cost in placed.by_mode
+        ),
+    )
+
+
+def _placement(mode: PlacementMode) -> Placement:
+    return Placement(mode.capitalize())
+
+
+def _steering(steering: PlannedSteering | None) -> SteeringSpec | None:
+    """The whole steering where it is small enough for an object, else how large it is."""
+    if steering is None:
+        return None
+    entries, mode = _entries(steering), _placement(steering.mode)
+    if entries > MAX_STEERED:
+        return SteeringSpec(mode=mode, entries=entries)
+    release = (ReleaseSpec(workload=str(w), pods=pods) for w, pods in steering.release)
+    return SteeringSpec(
+        mode=mode,
+        entries=entries,
+        affinities=tuple(map(_affinity, steering.affinities)) or None,
+        release=tuple(release) or None,
+        quotas=tuple(map(_quota, steering.quotas)) or None,
+        pins=tuple(map(_pins, steering.pins)) or None,
+    )
+
+
+def _entries(steering: PlannedSteering) -> int:
+    """Values of affinities, releases, quotas and pins."""
+    values = sum(
+        len(requirement.values)
+        for affinity in steering.affinities
+        for term in affinity.terms
+        for requirement in term.requirements
+    )
+    pins = sum(len(pins.pods) for pins in steering.pins)
+    return values + len(steering.release) + len(steering.quotas) + pins
+
+
+def _affinity(affinity: WorkloadAffinity) -> AffinitySpec:
+    terms = tuple(values_by_label(term) for term in affinity.terms)
+    return AffinitySpec(workload=str(affinity.workload), terms=terms)
+
+
+def _quota(quota: CohortQuota) -> QuotaSpec:
+    return QuotaSpec(workload=str(quota.workload), cohort=quota.cohort, pods=quota.pods)
+
+
+def _pins(pins: CohortPins) -> PinsSpec:
+    pods = {str(workload): count for workload, count in pins.pods}
+    return PinsSpec(cohort=pins.cohort, nodes=pins.nodes, pods=pods)
 
 
 def _risk(recommendation: Recommendation) -> RiskSpec:
@@ -125,6 +210,7 @@ def _node_groups(nodes: tuple[PlannedNodes, ...]) -> tuple[NodeGroupSpec, ...] |
             pods={str(workload): pods for workload, pods in group.pods},
             headroom={str(workload): pods for workload, pods in group.headroom},
             kept_nodes=group.kept_nodes,
+            cohort=group.cohort,
         )
         for group in nodes
     )
@@ -135,7 +221,7 @@ def _sentences(sentences: Iterable[str], limit: int) -> tuple[str, ...]:
 
 
 def decision_hash(recommendation: Recommendation) -> str:
-    """What tells two decisions apart: the target of each pool and what finds no place.
+    """What tells two decisions apart: the target of each pool, what finds no place, the placement.
 
     Prices and probabilities move with every tick; they alone make no new plan.
     """
@@ -144,7 +230,8 @@ def decision_hash(recommendation: Recommendation) -> str:
         for pool in recommendation.pools
     )
     left_out = sorted((str(u.workload), u.pods) for u in recommendation.unplaceable)
-    digest = hashlib.sha256(orjson.dumps([recommendation.policy, target, left_out]))
+    mode = None if recommendation.steering is None else str(recommendation.steering.mode)
+    digest = hashlib.sha256(orjson.dumps([recommendation.policy, target, left_out, mode]))
     return digest.hexdigest()[:HASH_DIGITS]
 
 

@@ -83,16 +83,40 @@ def monthly(usd_per_hour: float) -> str:
 
 
 def proof_lines(document: PlanDocument) -> list[str]:
-    """The saving's sources, the bound, the risk, what one more unit would cost, the demand."""
+    """The placed cost, the saving's sources, the bound, the risk, the next unit, the demand."""
     sources = saving_sources(document)
-    lines = [f"Savings: {', '.join(f'{name} {usd:+.4f}' for name, usd in sources)} $/h"]
-    lines = lines if sources else []
+    lines = [f"Placed: {line}"] if (line := placed_line(document)) else []
+    if sources:
+        lines.append(f"Savings: {', '.join(f'{name} {usd:+.4f}' for name, usd in sources)} $/h")
     lines += [f"Proof: {bound_line(document)}", f"Risk: {risk_line(document.risk)}"]
     if prices := marginal_prices(document):
         lines.append(f"One more: {prices}")
     if document.forecast_model:
         lines.append(f"Demand: forecast by {document.forecast_model}, {grown_line(document)}")
     return lines
+
+
+def placed_line(document: PlanDocument) -> str:
+    """The plan's cost once its pods are placed, and in the other modes; empty without one."""
+    placed = document.placed
+    if placed is None:
+        return ""
+    words = [f"{money(placed.usd_per_hour)} expected in mode {placed.mode}"]
+    words[0] += f" ({_more(placed.usd_per_hour, document.plan_usd_per_hour)})"
+    if placed.saving_kept_share is not None:
+        words.append(f"{placed.saving_kept_share:.0%} of the saving is left")
+    others = [e for e in placed.by_mode if e.mode is not placed.mode]
+    line = ", ".join(words)
+    if others:
+        line += "; " + ", ".join(f"{e.mode} {money(e.usd_per_hour)}" for e in others)
+    return line
+
+
+def _more(usd_per_hour: float, plan_usd_per_hour: float) -> str:
+    more = usd_per_hour - plan_usd_per_hour
+    if more < SMALLEST_SHOWN_USD:
+        return "as planned"
+    return f"{more / plan_usd_per_hour:+.1%} on the plan"
 
 
 def saving_sources(document: PlanDocument) -> list[tuple[str, float]]:
@@ -106,6 +130,7 @@ def saving_sources(document: PlanDocument) -> list[tuple[str, float]]:
         ("packing", parts.packing_usd_per_hour),
         ("pods that wait", parts.waiting_usd_per_hour),
         ("headroom", parts.headroom_usd_per_hour),
+        ("commitments", parts.commitments_usd_per_hour),
     ]
     return [(name, usd) for name, usd in named if abs(usd) >= SMALLEST_SHOWN_USD]
 

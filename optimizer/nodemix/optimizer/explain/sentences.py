@@ -1,11 +1,16 @@
 """Why the plan is what it is, in sentences."""
 
+from collections.abc import Iterator
+
+from nodemix.optimizer.explain.placing import placing_sentence
 from nodemix.optimizer.plan import Recommendation
 
 
 def reasons(recommendation: Recommendation) -> tuple[str, ...]:
     """Plain sentences, most important first."""
     sentences = [_headline(recommendation)]
+    if recommendation.placed is not None:
+        sentences.append(placing_sentence(recommendation, recommendation.placed))
     if recommendation.risk.shortfall_probability is not None:
         sentences.append(
             "on fresh demand paths some pod would lack a place within the lead time with "
@@ -21,7 +26,29 @@ def reasons(recommendation: Recommendation) -> tuple[str, ...]:
         f"{name} binds: one unit more would save {dual:.4f} $/h"
         for name, dual in recommendation.prices.caps
     )
+    sentences.extend(_commitments(recommendation))
+    sentences.extend(_churn(recommendation))
     return tuple(sentences)
+
+
+def _commitments(recommendation: Recommendation) -> Iterator[str]:
+    for use in recommendation.commitments:
+        yield (
+            f"{use.nodes_plan} of {use.count} {use.instance_type} of commitment {use.name} are "
+            f"used, {use.nodes_now} today"
+        )
+
+
+def _churn(recommendation: Recommendation) -> Iterator[str]:
+    churn = recommendation.churn
+    if churn is not None:
+        gone = len(churn.nodes_let_go)
+        yield (
+            f"{len(churn.nodes_in_place)} nodes go on in place, {churn.nodes_new} are new and "
+            f"{gone} are let go: that costs {churn.change_usd:.4f} $ once; with it spread over a "
+            f"node's life the plan is {churn.objective_usd_per_hour:.4f} $/h and no plan is below "
+            f"{churn.objective_lower_bound_usd_per_hour:.4f} $/h"
+        )
 
 
 def _headline(recommendation: Recommendation) -> str:

@@ -1,0 +1,103 @@
+"""The expected cost once placed: every mode there is time for, the chosen one always."""
+
+from collections.abc import Callable
+from itertools import count
+
+import numpy as np
+import pytest
+from nodemix.optimizer.deadline import Deadline
+from nodemix.optimizer.explain.placed import MOST_DRAWS, draw_time_s, placed_costs
+from nodemix.optimizer.placement.mode import PlacementMode
+from nodemix.optimizer.plan import PackedNodes, Packing, PlacedCost
+from nodemix.optimizer.problem.types import Problem
+
+from tests.builders import SPOT, make_offer, make_pods, make_problem
+
+COST = 1.0
+READINGS_S = 0.1
+"""A round of modes that are refused for lack of time reads the clock of a test so far."""
+PACKING = Packing(
+    (
+        PackedNodes(0, ((0, 1), (1, 4)), 2),
+        PackedNodes(0, ((0, 2),), 1),
+        PackedNodes(1, ((1, 5), (2, 1)), 2),
+    ),
+    COST,
+)
+"""Full nodes of three patterns; a large pod finds no place once small ones are spread."""
+
+
+def crowded() -> Problem:
+    pods = [
+        *make_pods(4, workload="large", cpu_milli=2000, memory_mib=1024),
+        *make_pods(18, workload="small", cpu_milli=500, memory_mib=1024),
+        *make_pods(2, workload="middle", cpu_milli=1500, memory_mib=1024),
+    ]
+    return make_problem(pods, [make_offer(), make_offer(price=0.1, capacity_type=SPOT)])
+
+
+def clock_of(step_s: float) -> Callable[[], float]:
+    """A clock that moves by ``step_s`` each time it is read."""
+    readings = count()
+    return lambda: next(readings) * step_s
+
+
+def costs(
+    chosen: PlacementMode = PlacementMode.OBSERVE, seconds: float = 1e9, step_s: float = 0.0
+) -> dict[PlacementMode, PlacedCost]:
+    deadline = Deadline.after(clock_of(step_s), seconds)
+    found = placed_costs(crowded(), PACKING, chosen, deadline, np.random.default_rng(3))
+    return {cost.mode: cost for cost in found}
+
+
+def test_with_time_every_mode_is_drawn_as_often_as_is_worth_it() -> None:
+    draws = {mode: cost.draws for mode, cost in costs().items()}
+
+    assert list(draws) == list(PlacementMode)
+    assert draws.pop(PlacementMode.PINNED) == 0
+    assert set(draws.values()) == {MOST_DRAWS}
+
+
+def test_no_mode_costs_less_than_the_plan_and_pinned_pods_cost_what_it_says() -> None:
+    found = costs()
+
+    assert min(cost.usd_per_hour for cost in found.values()) >= COST
+    assert found[PlacementMode.PINNED].usd_per_hour == COST
+
+
+def test_pods_that_nobody_leads_need_further_nodes() -> None:
+    found = costs()
+
+    assert found[PlacementMode.OBSERVE].usd_per_hour > COST
+    assert found[PlacementMode.COHORT].usd_per_hour < found[PlacementMode.OBSERVE].usd_per_hour
+
+
+@pytest.mark.parametrize("chosen", PlacementMode)
+def test_without_time_the_chosen_mode_is_drawn_once_and_pins_need_no_draw(
+    chosen: PlacementMode,
+) -> None:
+    found = costs(chosen, seconds=0.0, step_s=1.0)
+
+    assert set(found) == {chosen, PlacementMode.PINNED}
+    assert found[chosen].draws == (0 if chosen is PlacementMode.PINNED else 1)
+
+
+def test_draws_end_with_the_deadline() -> None:
+    deadline = Deadline.after(clock_of(0.01), 0.5)
+
+    placed_costs(crowded(), PACKING, PlacementMode.POOL, deadline, np.random.default_rng(3))
+
+    assert deadline.left_s > -READINGS_S
+
+
+def test_one_seed_gives_one_answer() -> None:
+    assert costs() == costs()
+
+
+@pytest.mark.parametrize(
+    ("search_s", "pods", "kept_s"),
+    [(10.0, 100, 1.0), (1.0, 10_000, 0.21), (0.1, 10_000, 0.05)],
+    ids=["a share of a long search", "the time of a draw", "never more than half"],
+)
+def test_a_search_leaves_time_to_the_draws(search_s: float, pods: int, kept_s: float) -> None:
+    assert draw_time_s(search_s, pods) == pytest.approx(kept_s)
