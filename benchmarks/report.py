@@ -1,32 +1,30 @@
-"""Writes the committed figures and the table made from them.
+"""Writes the committed figures and the page made from them.
 
-``python -m benchmarks.report [--runs RUNS.json] [--equal-pods EQUAL.json] [--data DIR]``
+``python -m benchmarks.report [--runs RUNS.json ...] [--equal-pods EQUAL.json]
+[--placed PLACED.json] [--genetic GENETIC.json] [--front FRONT.json] [--data DIR]``
 
-Without arguments the table is written again from ``results/optimizer.json``.
+What is given replaces its part of ``results/optimizer.json``; the rest stays. Without arguments
+the page alone is written again.
 """
 
 import argparse
 import csv
 import json
+import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bars import bars
 from benchmarks.optimizer import REPOSITORY, default_data
+from benchmarks.tables import NOTHING, dollars, percent_above, seconds_and_worst, table
 
 RESULTS = REPOSITORY / "benchmarks" / "results" / "optimizer.json"
 TABLE = REPOSITORY / "docs" / "results.md"
-MACHINE = "two shared cores, one thread, other work running beside it"
-KEPT = (
-    "instance",
-    "seed",
-    "cost_usd_per_hour",
-    "lower_bound_usd_per_hour",
-    "lp_value_usd_per_hour",
-    "first_plan_usd_per_hour",
-    "dropped_rows",
-)
+MACHINE = "two cores, one thread a run"
+SECONDS, SHORT_SECONDS, LONG_SECONDS = 10.0, 2.0, 15.0
+"""What runs are allowed: for the table, for the bar at 2 s, and for the largest instance."""
 BASELINE_TITLES = {
     "karpenter": "Karpenter, one pool",
     "karpenter_tuned": "Karpenter, tuned",
@@ -34,36 +32,72 @@ BASELINE_TITLES = {
     "price": "CA price",
     "kubepacs": "KubePACS-style ILP",
     "naive_deap": "naive DEAP",
-    "spotkube": "SpotKube",
+    "spotkube_few": "SpotKube, few types",
+    "spotkube": "SpotKube, all types",
 }
-NOTHING = "n/a"
-COMMAND = "python -m benchmarks.optimizer --seconds 10 --seed 0 --baselines"
 Figures = Mapping[str, Any]
 
 
-def collect(runs: Sequence[Figures], equal_pods: Sequence[Figures], data: Path) -> dict[str, Any]:
-    """The figures that are committed, with the reference values of the data beside them."""
-    best_known = {r["name"]: float(r["best_known_cost"]) for r in _rows(data / "bounds.csv")}
+def collect(runs: Sequence[Figures], data: Path) -> list[dict[str, Any]]:
+    """One record an instance: medians and worst over the seeds, and what is known of it."""
+    known = {row["name"]: row for row in _rows(data / "bounds.csv")}
     settled: dict[str, float] = {}
     for row in _rows(data / "karpenter_real.csv"):
         lowest, name = float(row["lowest_settled_usd_h"]), row["instance"]
         settled[name] = min(lowest, settled.get(name, lowest))
+    names = sorted({run["instance"] for run in runs})
+    return [
+        {
+            **_ours([run for run in runs if run["instance"] == name]),
+            **_references(known.get(name, {})),
+            "real_karpenter_usd_per_hour": settled.get(name),
+        }
+        for name in names
+    ]
+
+
+def _ours(runs: Sequence[Figures]) -> dict[str, Any]:
+    """Figures of the runs of one instance; None for what no run measured."""
+    own, short, long = (
+        [run for run in runs if run["allowed_seconds"] == allowed]
+        for allowed in (SECONDS, SHORT_SECONDS, LONG_SECONDS)
+    )
+    values = [v for run in own if (v := run["lp_value_usd_per_hour"]) is not None]
     return {
-        "machine": MACHINE,
-        "command": " ".join((COMMAND, "--instance", *(run["instance"] for run in runs))),
-        "instances": [
-            {
-                **{key: run[key] for key in KEPT},
-                "baselines": {
-                    name: {"cost_usd_per_hour": figures["cost_usd_per_hour"]}
-                    for name, figures in run["baselines"].items()
-                },
-                "best_known_usd_per_hour": best_known.get(run["instance"]),
-                "real_karpenter_usd_per_hour": settled.get(run["instance"]),
-            }
-            for run in runs
-        ],
-        "equal_pods": list(equal_pods),
+        "instance": runs[0]["instance"],
+        "pods": runs[0]["pods"],
+        "seeds": sorted(run["seed"] for run in own),
+        "cost_usd_per_hour": _spread(own, "cost_usd_per_hour"),
+        "lower_bound_usd_per_hour": max((r["lower_bound_usd_per_hour"] for r in own), default=None),
+        "lp_value_usd_per_hour": min(values, default=None),
+        "first_plan_seconds": _spread(own, "first_plan_seconds"),
+        "first_plan_usd_per_hour": _spread(own, "first_plan_usd_per_hour"),
+        "seconds": _spread(own, "seconds"),
+        "peak_rss_mib": _spread(own, "peak_rss_mib"),
+        "short_cost_usd_per_hour": _spread(short, "cost_usd_per_hour"),
+        "long_cost_usd_per_hour": _spread(long, "cost_usd_per_hour"),
+        "long_peak_rss_mib": _spread(long, "peak_rss_mib"),
+        "dropped_rows": sorted({row for run in runs for row in run["dropped_rows"]}),
+        "baselines": {n: b for run in runs for n, b in run.get("baselines", {}).items()},
+    }
+
+
+def _spread(runs: Sequence[Figures], key: str) -> dict[str, float] | None:
+    """Median and largest over the seeds; None where nothing ran."""
+    values = [run[key] for run in runs]
+    return {"median": statistics.median(values), "worst": max(values)} if values else None
+
+
+def _references(known: Mapping[str, str]) -> dict[str, float | None]:
+    """What the data says of an instance; None where it says nothing."""
+    columns = {
+        "best_known_usd_per_hour": "best_known_cost",
+        "reference_lp_usd_per_hour": "lp_value_best_restricted_master",
+        "reference_karpenter_usd_per_hour": "karpenter_single_nodepool",
+        "reference_karpenter_tuned_usd_per_hour": "karpenter_tuned_2pools_consolidated",
+    }
+    return {
+        key: float(known[column]) if known.get(column) else None for key, column in columns.items()
     }
 
 
@@ -75,72 +109,111 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def render(results: Figures) -> str:
     """The page; the same figures give the same text."""
     instances = results["instances"]
-    return "\n".join(
-        [
-            "# What plans cost",
-            "",
-            "Written by `python -m benchmarks.report` from `benchmarks/results/optimizer.json`;",
-            "how it is measured stands in [`benchmarks/protocol.md`](../benchmarks/protocol.md).",
-            f"Machine: {results['machine']}. Command: `{results['command']}`.",
-            "",
-            "## Ours, and how far it can be from the optimum",
-            "",
-            *_ours(instances),
-            "",
-            "Gap: how far the cost can be above the optimum at most. The other columns in percent:",
-            "how far our cost lies above the LP value and above the best cost known to us.",
-            "",
-            "## Others, in percent above our cost",
-            "",
-            *_others(instances),
-            "",
-            "A negative figure is a plan cheaper than ours. All but the last column are our own",
-            "re-implementations and plan costs; the last is what the real Karpenter 1.14.1 settled",
-            "at on a real control plane, where the real scheduler places the pods. SpotKube's",
-            "algorithm starts from random counts of every offer, is made for few types, and pays",
-            "for the nodes that stay empty.",
-            "",
-            "## SpotKube's own problem: equal pods",
-            "",
-            *_equal_pods(results["equal_pods"]),
-            "",
-            "The solver uses the time it is given (0.15 s here, on a core); the last column but",
-            "one is when the plan was found.",
-            "",
-        ]
-    )
+    sections = [
+        _head(results),
+        ["## What was asked for", "", *table(("bar", "ask", "measured", ""), bars(results))],
+        ["## Ours, and how far it can be from the optimum", "", *_costs(instances), "", *COSTS],
+        ["## Time and memory", "", *_times(instances)],
+        ["## Others, in percent above our cost", "", *_others(instances), "", *OTHERS],
+        ["## SpotKube's own problem: equal pods", "", *_equal_pods(results["equal_pods"]),
+         "", *EQUAL_PODS],
+        _placed(results.get("placed", [])),
+        _genetic(results.get("genetic", [])),
+    ]  # fmt: skip
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
-def _ours(instances: Iterable[Figures]) -> list[str]:
-    header = ("instance", "cost USD/h", "bound USD/h", "gap", "LP USD/h", "over LP",
-              "best known USD/h", "over best known")  # fmt: skip
-    return _table(header, [_our_line(figures) for figures in instances])
+COSTS = (
+    "Medians over the seeds, the worst beside the cost; the bound is the best of the seeds.",
+    "Gap: how far the median can be above the optimum at most. The other columns in percent: how",
+    "far it lies above the LP value and above the best cost known to us before.",
+)
+OTHERS = (
+    "A negative figure is a plan cheaper than ours; n/a is what did not run or was never measured.",
+    "All but the last three columns are our own re-implementations and plan costs",
+    "([what each does](../benchmarks/protocol.md#the-baselines)). The two *reference* columns are",
+    "those of the data's `bounds.csv`; the last is what the real Karpenter 1.14.1 settled at on a",
+    "real control plane, where the real scheduler places the pods.",
+)
+EQUAL_PODS = (
+    "The solver uses the time it is given; *slowest found* is when the plan was there, *slowest",
+    "returned* is wall time from the problem to the answer.",
+)
 
 
-def _our_line(figures: Figures) -> list[str]:
-    cost, bound = figures["cost_usd_per_hour"], figures["lower_bound_usd_per_hour"]
-    lp_value, known = figures["lp_value_usd_per_hour"], figures["best_known_usd_per_hour"]
+def _head(results: Figures) -> list[str]:
     return [
-        figures["instance"],
-        f"{cost:.4f}",
-        f"{bound:.4f}",
-        f"{100 * (cost - bound) / cost:.2f} %",
-        _dollars(lp_value),
-        _percent_above(cost, lp_value),
-        _dollars(known),
-        _percent_above(cost, known),
+        "# What plans cost",
+        "",
+        "Written by `python -m benchmarks.report` from `benchmarks/results/optimizer.json`;",
+        "how it is measured, with the commands, stands in",
+        "[`benchmarks/protocol.md`](../benchmarks/protocol.md).",
+        f"Machine: {results['machine']}.",
     ]
 
 
-def _others(instances: Iterable[Figures]) -> list[str]:
+def _costs(instances: Iterable[Figures]) -> list[str]:
+    header = ("instance", "pods", "seeds", "cost USD/h", "worst USD/h", "bound USD/h", "gap",
+              "over LP", "best known USD/h", "over best known")  # fmt: skip
     lines = []
     for figures in instances:
-        ours = figures["cost_usd_per_hour"]
-        costs = [figures["baselines"][name]["cost_usd_per_hour"] for name in BASELINE_TITLES]
+        if (cost := figures["cost_usd_per_hour"]) is None:
+            continue
+        median, bound = cost["median"], figures["lower_bound_usd_per_hour"]
+        known = figures["best_known_usd_per_hour"]
+        lines.append(
+            [
+                figures["instance"],
+                f"{figures['pods']:,}",
+                str(len(figures["seeds"])),
+                f"{median:.4f}",
+                f"{cost['worst']:.4f}",
+                f"{bound:.4f}",
+                f"{100 * (median - bound) / median:.2f} %",
+                percent_above(median, figures["lp_value_usd_per_hour"]),
+                dollars(known),
+                percent_above(median, known),
+            ]
+        )
+    return table(header, lines)
+
+
+def _times(instances: Iterable[Figures]) -> list[str]:
+    header = ("instance", "first plan", "first plan over LP", "over best known after 2 s",
+              "returned after", "peak RSS")  # fmt: skip
+    lines = []
+    for figures in instances:
+        if figures["cost_usd_per_hour"] is None:
+            continue
+        short, rss = figures["short_cost_usd_per_hour"], figures["peak_rss_mib"]
+        first = figures["first_plan_usd_per_hour"]["median"]
+        lines.append(
+            [
+                figures["instance"],
+                seconds_and_worst(figures["first_plan_seconds"]),
+                percent_above(first, figures["lp_value_usd_per_hour"]),
+                percent_above(short and short["median"], figures["best_known_usd_per_hour"]),
+                seconds_and_worst(figures["seconds"]),
+                f"{rss['median']:.0f} MiB",
+            ]
+        )
+    return table(header, lines)
+
+
+def _others(instances: Iterable[Figures]) -> list[str]:
+    header = ("instance", *BASELINE_TITLES.values(), "reference: Karpenter, one pool",
+              "reference: Karpenter, tuned", "real Karpenter")  # fmt: skip
+    lines = []
+    for figures in instances:
+        if (cost := figures["cost_usd_per_hour"]) is None:
+            continue
+        baselines = figures["baselines"]
+        costs = [baselines.get(name, {}).get("cost_usd_per_hour") for name in BASELINE_TITLES]
+        costs.append(figures["reference_karpenter_usd_per_hour"])
+        costs.append(figures["reference_karpenter_tuned_usd_per_hour"])
         costs.append(figures["real_karpenter_usd_per_hour"])
-        shares = [NOTHING if cost is None else _percent_above(cost, ours) for cost in costs]
-        lines.append([figures["instance"], *shares])
-    return _table(("instance", *BASELINE_TITLES.values(), "real Karpenter"), lines)
+        lines.append([figures["instance"], *(percent_above(c, cost["median"]) for c in costs)])
+    return table(header, lines)
 
 
 def _equal_pods(records: Iterable[Figures]) -> list[str]:
@@ -152,46 +225,98 @@ def _equal_pods(records: Iterable[Figures]) -> list[str]:
             str(r["pods"]),
             f"{r['optimum_usd_per_hour']:.4f}",
             f"{r['seeds_at_optimum']} of {r['seeds']}",
-            _percent_above(r["spotkube_usd_per_hour"], r["optimum_usd_per_hour"]),
+            percent_above(r["spotkube_usd_per_hour"], r["optimum_usd_per_hour"]),
             f"{r['slowest_best_plan_seconds']:.3f} s",
             f"{r['slowest_seconds']:.3f} s",
         ]
         for r in records
     ]
-    return _table(header, lines)
+    return table(header, lines)
 
 
-def _dollars(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.4f}"
+def _placed(records: Sequence[Figures]) -> list[str]:
+    """Under the real scheduler; nothing where it was not asked."""
+    if not records:
+        return []
+    header = ("instance", "mode", "order", "pods", "seeds", "plan USD/h", "extra", "foretold extra",
+              "share of Karpenter's saving")  # fmt: skip
+    cases: dict[tuple[str, ...], list[Figures]] = {}
+    for r in records:
+        cases.setdefault((r["instance"], r["mode"], r["order"], f"{r['pods']:,}"), []).append(r)
+    lines = []
+    for case, own in cases.items():
+        shares = [r["share_captured"] for r in own if r["share_captured"] is not None]
+        lines.append(
+            [
+                *case,
+                str(len(own)),
+                f"{statistics.median(r['plan_usd_per_hour'] for r in own):.4f}",
+                f"{100 * statistics.median(r['real_extra'] for r in own):.2f} %",
+                f"{100 * statistics.median(r['predicted_extra'] for r in own):.2f} %",
+                f"{100 * statistics.median(shares):.1f} %" if shares else NOTHING,
+            ]
+        )
+    return ["## Placed by the real kube-scheduler", "", *table(header, lines)]
 
 
-def _percent_above(cost: float, reference: float | None) -> str:
-    if reference is None:
-        return NOTHING
-    share = round(100 * (cost / reference - 1), 2) + 0.0  # no minus before a zero
-    return f"{share:+,.0f} %" if abs(share) >= 1000 else f"{share:+.2f} %"
-
-
-def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *lines)]
+def _genetic(records: Sequence[Figures]) -> list[str]:
+    """What the genetic search adds at equal time; nothing where it was not measured."""
+    if not records:
+        return []
+    header = ("instance", "mode", "LP + local search USD/h", "its best once placed USD/h",
+              "genetic USD/h", "saved", "least", "most")  # fmt: skip
+    lines = [
+        [
+            r["instance"],
+            r["mode"],
+            *(
+                f"{r[f'placed_usd_per_hour_{n}']:.4f}"
+                for n in ("packed", "packed_chosen", "genetic")
+            ),
+            *(f"{r[key]:+.2f} %" for key in ("saved_percent", "least", "most")),
+        ]
+        for r in records
+    ]
+    note = "Expected placed cost, medians over the seeds; the saving is over LP + local search."
+    return ["## What the genetic search adds at equal time", "", *table(header, lines), "", note]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the figures, where runs are given, and the table."""
+    """Write the figures, where some are given, and the page."""
     parser = argparse.ArgumentParser(prog="benchmarks.report", description=__doc__)
-    parser.add_argument("--runs", type=Path, help="JSON of benchmarks.optimizer --baselines")
+    parser.add_argument("--runs", type=Path, nargs="+", help="JSON of benchmarks.optimizer")
     parser.add_argument("--equal-pods", type=Path, help="JSON of benchmarks.equal_pods")
+    parser.add_argument("--placed", type=Path, nargs="+", help="JSON of benchmarks.placed")
+    parser.add_argument("--genetic", type=Path, help="JSON of benchmarks.genetic")
+    parser.add_argument("--front", type=Path, help="JSON of benchmarks.front")
     parser.add_argument("--data", type=Path, default=default_data(), help="folder of the CSVs")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the committed figures")
+    parser.add_argument("--page", type=Path, default=TABLE, help="the page made from them")
     options = parser.parse_args(arguments)
-    if (options.runs is None) != (options.equal_pods is None):
-        parser.error("--runs and --equal-pods go together")
-    if options.runs is not None:
-        results = collect(_read(options.runs), _read(options.equal_pods), options.data)
+    results = _read(options.results)
+    if given := _given(options):
+        results |= given | {"machine": MACHINE}
         text = json.dumps(results, indent=1, ensure_ascii=False)
-        RESULTS.write_text(text + "\n", encoding="utf-8")
-    TABLE.write_text(render(_read(RESULTS)), encoding="utf-8")
+        options.results.write_text(text + "\n", encoding="utf-8")
+    options.page.write_text(render(results), encoding="utf-8")
     return 0
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """The parts of the results that the files hold."""
+    given: dict[str, Any] = {}
+    if options.runs:
+        runs = [run for path in options.runs for run in _read(path)]
+        given["instances"] = collect(runs, options.data)
+    if options.equal_pods:
+        given["equal_pods"] = _read(options.equal_pods)
+    if options.placed:
+        given["placed"] = [record for path in options.placed for record in _read(path)]
+    if options.genetic:
+        given["genetic"] = _read(options.genetic)["table"]
+    if options.front:
+        given["generation_ms"] = [run["ms_per_generation"] for run in _read(options.front)]
+    return given
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - whatever the JSON holds

@@ -10,7 +10,7 @@ from benchmarks.baselines.autoscaler import price_per_worth, scale_up, wasted_sh
 from benchmarks.baselines.equal_pods import row_by_row
 from benchmarks.baselines.karpenter import one_pool, tuned
 from benchmarks.baselines.naive_deap import naive_deap
-from benchmarks.baselines.spotkube import spotkube
+from benchmarks.baselines.spotkube import spotkube, spotkube_few
 
 Baseline = Callable[[Problem, np.random.Generator], Packing]
 
@@ -21,6 +21,7 @@ BY_NAME: Mapping[str, Baseline] = {
     "price": lambda problem, _: scale_up(problem, price_per_worth),
     "kubepacs": lambda problem, _: row_by_row(problem),
     "spotkube": spotkube,
+    "spotkube_few": spotkube_few,
     "naive_deap": naive_deap,
 }
 """None of them knows caps on the mix."""

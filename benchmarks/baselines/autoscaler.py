@@ -1,7 +1,7 @@
 """The cluster-autoscaler with a node group for each offer, and two of its expanders.
 
-Source: kubernetes/autoscaler, ``cluster-autoscaler/estimator/binpacking_estimator.go``,
-``expander/waste`` and ``expander/price``.
+Source: kubernetes/autoscaler, ``cluster-autoscaler/estimator/binpacking_estimator.go`` and
+``decreasing_pod_orderer.go``, ``expander/waste`` and ``expander/price``.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,10 +13,12 @@ from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import BoolArray, IntArray, Problem
 from nodemix.optimizer.resources import GPU_RESOURCE
 
-from benchmarks.baselines.fleet import Fleet, decreasing, empty_nodes, first_fit, join
+from benchmarks.baselines.fleet import Fleet, empty_nodes, first_fit, join
 
 MOST_NODES = 1000
 """Nodes of one scale-up (``--max-nodes-per-scaleup``)."""
+DIGITS = 9
+"""Of a score that count; less is rounding."""
 USD_PER_CORE_HOUR = 0.033174
 USD_PER_GIB_HOUR = 0.004446
 USD_PER_GPU_HOUR = 0.7
@@ -41,8 +43,9 @@ Score = Callable[[Problem, Option], float]
 
 
 def wasted_share(problem: Problem, option: Option) -> float:
-    """Share of cpu plus share of memory that stays idle."""
-    bought = option.nodes * problem.room[option.offer, :2]
+    """Share of cpu plus share of memory that stays idle, of the capacity as the expander has it."""
+    instance = problem.offers[option.offer].instance
+    bought = option.nodes * np.array([1000 * instance.vcpus, instance.memory_mib])
     used = option.held @ problem.requests[:, :2]
     return float(((bought - used) / bought).sum())
 
@@ -68,19 +71,26 @@ def scale_up(problem: Problem, score: Score) -> Packing:
     while waiting.any():
         fleet, waiting = first_fit(problem, fleet, waiting)
         if waiting.any():
-            chosen = min(options(problem, waiting), key=lambda o: score(problem, o))
+            chosen = min(options(problem, waiting), key=lambda o: _rank(problem, score, o))
             new = empty_nodes(problem, np.full(chosen.nodes, chosen.offer, dtype=np.int64))
             filled, waiting = first_fit(problem, new, waiting)
             fleet = join(fleet, filled)
     return Fleet(fleet.offers, fleet.pods).to_packing(problem)
 
 
+def _rank(problem: Problem, score: Score, option: Option) -> tuple[float, float]:
+    """The score; the autoscaler draws among equal ones, here the cheaper nodes win."""
+    price = option.nodes * problem.price_usd_per_hour[option.offer]
+    return round(score(problem, option), DIGITS), float(price)
+
+
 def options(problem: Problem, waiting: IntArray) -> Iterator[Option]:
     """For each offer that can hold a waiting pod, what its group would add."""
-    order = decreasing(problem)
+    size = problem.requests[:, :2]
     compatible = np.ascontiguousarray(problem.compatible.T)
     for offer in range(len(problem.offers)):
         held = np.zeros(len(problem.rows), dtype=np.int64)
+        order = np.argsort(-(size / problem.room[offer, :2]).sum(axis=1), kind="stable")
         nodes = _estimate(
             order, waiting, problem.requests, problem.max_per_node, compatible[offer],
             problem.room[offer], min(MOST_NODES, int(waiting.sum())), held,

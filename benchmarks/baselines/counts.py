@@ -37,13 +37,17 @@ class Hosted:
 
 
 class Hosting:
-    """Fills bought nodes first-fit; pods without a place get further nodes, row by row."""
+    """Fills bought nodes first-fit; pods without a place get further nodes, row by row.
+
+    Attributes:
+        cheapest: the offer with the lowest price a pod, for each row.
+    """
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._fit = np.array([pods_per_node(problem, i) for i in range(len(problem.rows))])
         share: FloatArray = problem.price_usd_per_hour / np.maximum(self._fit, 1e-9)
-        self._cheapest = share.argmin(axis=1)
+        self.cheapest: IntArray = share.argmin(axis=1)
 
     def host(self, counts: IntArray) -> Hosted:
         """All nodes bought, and what else the pods need.
@@ -64,6 +68,6 @@ class Hosting:
         return Hosted(fleet, np.bincount(bought, minlength=len(counts)))
 
     def _further(self, row: int, pods: int) -> Fleet:
-        offer = int(self._cheapest[row])
+        offer = int(self.cheapest[row])
         nodes = -(-pods // int(self._fit[row, offer]))
         return empty_nodes(self._problem, np.full(nodes, offer, dtype=np.int64))

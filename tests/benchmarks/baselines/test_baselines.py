@@ -7,9 +7,11 @@ from nodemix.optimizer.packing.solve import solve, warm_up
 from nodemix.optimizer.problem.types import Problem
 
 from benchmarks.baselines.all import BY_NAME
-from benchmarks.baselines.autoscaler import options
+from benchmarks.baselines.autoscaler import options, scale_up, wasted_share
+from benchmarks.baselines.consolidation import ORDERS, Order, consolidate
 from benchmarks.baselines.equal_pods import row_by_row
-from benchmarks.baselines.karpenter import one_pool, tuned
+from benchmarks.baselines.fleet import Fleet
+from benchmarks.baselines.karpenter import one_pool, provision, tuned
 from benchmarks.optimizer import BASELINES
 from tests.builders import ON_DEMAND, SPOT, make_offer, make_pods, make_problem
 from tests.laws.strategies import problems, ticking
@@ -19,7 +21,7 @@ READINGS = 300
 """Enough for every stage of our solver on these problems."""
 ROUNDING = 1e-6
 """Relative; a sum of prices in another order."""
-GENETIC = {"naive_deap", "spotkube"}
+GENETIC = {"naive_deap", "spotkube", "spotkube_few"}
 lawful = settings(
     max_examples=30,
     deadline=None,
@@ -112,6 +114,51 @@ def test_two_pools_keep_a_pod_that_denies_spot_from_making_all_nodes_on_demand()
     problem = make_problem([*bold, *shy], [on_demand, spot])
 
     assert tuned(problem).cost_usd_per_hour == pytest.approx(0.5)
+
+
+def test_karpenter_fills_the_node_with_the_fewest_pods_first() -> None:
+    web = make_pods(4, workload="web", cpu_milli=2300)
+    late = make_pods(1, workload="late", cpu_milli=100)
+    offer = make_offer("m5.2xlarge", price=0.4, vcpus=8, memory_gib=32)
+    problem = make_problem([*web, *late], [offer])
+
+    fleet = provision(problem, [np.ones(1, dtype=np.bool_)])
+
+    columns = [[row.workload.name for row in problem.rows].index(n) for n in ("web", "late")]
+    assert fleet.pods[:, columns].tolist() == [[3, 0], [1, 1]]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_consolidation_replaces_two_half_empty_nodes_by_a_cheaper_one(order: Order) -> None:
+    small = make_offer("m5.large", price=0.1, vcpus=4, memory_gib=16)
+    large = make_offer("m5.2xlarge", price=0.3, vcpus=8, memory_gib=32)
+    problem = make_problem(make_pods(2), [small, large])
+    halves = Fleet(np.array([1, 1]), np.array([[1], [1]]))
+
+    fleet = consolidate(problem, halves, order)
+
+    assert (fleet.offers.tolist(), fleet.pods.tolist()) == ([0], [[2]])
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_consolidation_leaves_a_fleet_alone_that_nothing_improves(order: Order) -> None:
+    problem = make_problem(make_pods(3), [make_offer()])
+    full = provision(problem, [np.ones(1, dtype=np.bool_)])
+
+    fleet = consolidate(problem, full, order)
+
+    assert (fleet.offers.tolist(), fleet.pods.tolist()) == (
+        full.offers.tolist(),
+        full.pods.tolist(),
+    )
+
+
+def test_autoscaler_takes_the_cheaper_of_two_groups_that_waste_the_same() -> None:
+    dear = make_offer("m5.2xlarge", price=0.4, vcpus=8, memory_gib=32)
+    cheap = make_offer("m6.2xlarge", price=0.3, vcpus=8, memory_gib=32)
+    problem = make_problem(make_pods(8), [dear, cheap])
+
+    assert scale_up(problem, wasted_share).cost_usd_per_hour == pytest.approx(0.3)
 
 
 def test_autoscaler_offers_a_scale_up_for_each_group_that_can_hold_a_pod() -> None:
