@@ -78,6 +78,44 @@ class ForecastSettings:
 DEFAULTS = ForecastSettings()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Champion:
+    """Who speaks for which series: elected once, asked at any later time without training anew.
+
+    Args:
+        series: that the models were trained for, in this order.
+        scores: of every model in the backtest, with the trained model inside; none where the
+            history was too short for a backtest.
+        horizon: that the models were trained for.
+    """
+
+    series: tuple[str, ...]
+    scores: tuple[Score, ...]
+    horizon: Horizon
+    settings: ForecastSettings
+
+    def forecast(
+        self, ready: CleanHistory, horizon: Horizon, rng: np.random.Generator
+    ) -> DemandForecast:
+        """What the winners say after ``ready``, whose series must be ours.
+
+        Raises:
+            ForecastError: other series, or another number of steps, than it was elected for.
+        """
+        history = ready.history
+        if history.series != self.series or horizon.steps != self.horizon.steps:
+            raise ForecastError(
+                f"champion: elected for {len(self.series)} series and {self.horizon.steps} steps, "
+                f"asked for {len(history.series)} and {horizon.steps}; elect anew"
+            )
+        if self.scores:
+            return best_speaks(self.scores, history, horizon, rng, self.settings)
+        why = f"{history.steps} steps are too few for a backtest of {horizon.steps}"
+        simple = _simple_models(self.settings)[0]
+        forecast = simple.forecast(history, horizon, rng)
+        return replace(forecast, verdicts=(ModelVerdict(simple.name, history.series, why),))
+
+
 def forecast_demand(
     history: DemandHistory,
     horizon: Horizon,
@@ -111,7 +149,8 @@ def forecast_demand(
     young = np.flatnonzero(observed < enough)
     parts = _forecast_young(ready, young, horizon, rng)
     if known.size:
-        parts.append(_forecast_known(ready.only(known), horizon, rng, settings))
+        grown = ready.only(known)
+        parts.append(elect(grown, horizon, rng, settings).forecast(grown, horizon, rng))
     forecast = joined(parts, ready.history.series)
     return replace(forecast, warnings=ready.warnings + forecast.warnings)
 
@@ -139,25 +178,39 @@ def _forecast_young(
     return parts
 
 
-def _forecast_known(
-    ready: CleanHistory, horizon: Horizon, rng: np.random.Generator, settings: ForecastSettings
-) -> DemandForecast:
+def elect(
+    ready: CleanHistory,
+    horizon: Horizon,
+    rng: np.random.Generator,
+    settings: ForecastSettings = DEFAULTS,
+) -> Champion:
+    """Train every model and compare them at a few origins near the end of ``ready``.
+
+    Args:
+        ready: series that were observed for ``settings.min_days`` at least.
+        horizon: see :func:`forecast_demand`; the champion can be asked for this many steps only.
+        rng: source of randomness.
+        settings: see there.
+    """
     started_s = settings.clock()
     history = ready.history
     shortest = _enough_steps(history, settings)
     origins = backtest_origins(history.steps, horizon.steps, settings.origins, shortest)
-    simple = [simple_model(name) for name in SIMPLE if name in settings.models]
-    if not origins:
-        why = f"{history.steps} steps are too few for a backtest of {horizon.steps}"
-        forecast = simple[0].forecast(history, horizon, rng)
-        return replace(forecast, verdicts=(ModelVerdict(simple[0].name, history.series, why),))
-    scores = [backtest(model, ready, horizon, origins, rng) for model in simple]
-    for name in (name for name in COSTLY if name in settings.models):
-        if settings.clock() - started_s > settings.budget_s:
-            scores.append(Score(name, None, f"not tried, {settings.budget_s:g} s were over"))
-        else:
-            scores.append(backtest(costly_model(name, settings), ready, horizon, origins, rng))
-    return best_speaks(scores, history, horizon, rng, settings)
+    scores: list[Score] = []
+    if origins:
+        models = _simple_models(settings)
+        scores += [backtest(model, ready, horizon, origins, rng) for model in models]
+        for name in (name for name in COSTLY if name in settings.models):
+            if settings.clock() - started_s > settings.budget_s:
+                scores.append(Score(name, None, f"not tried, {settings.budget_s:g} s were over"))
+            else:
+                model = costly_model(name, settings)
+                scores.append(backtest(model, ready, horizon, origins, rng))
+    return Champion(history.series, tuple(scores), horizon, settings)
+
+
+def _simple_models(settings: ForecastSettings) -> list[Forecaster]:
+    return [simple_model(name) for name in SIMPLE if name in settings.models]
 
 
 def simple_model(name: str) -> Forecaster:
