@@ -1,7 +1,8 @@
 """Lets the real kube-scheduler place plans and prints what they cost then, as JSON.
 
 ``python -m benchmarks.placed [--data DIR] --instance NAME ... [--mode MODE ...] [--pods N]
-[--order random|decreasing] [--seconds S] [--seed N] [--repeats N] [--services] [--out FILE]``
+[--order random|decreasing] [--seconds S] [--seed N] [--repeats N] [--services] [--for-mode]
+[--out FILE]``
 
 Each instance is solved, the plan's nodes are posted to a control plane of its own (etcd, API
 server, scheduler; nodes played by kwok), and its pods are created in the steering's release order,
@@ -188,19 +189,39 @@ def run(options: argparse.Namespace, cluster: LocalCluster) -> Iterator[Figures]
         problem = _read(options, path)
         # Nobody else ran an instance that was cut down.
         references = References() if options.pods else read_references(options.data, path.stem)
-        deadline = Deadline.after(time.process_time, options.seconds)
-        result = solve(problem, deadline, np.random.default_rng(seed))
-        own = {"instance": path.stem, "seed": seed, **compare(problem, result, references)}
-        with (
-            standing(cluster, f"plan-{number}", problem, result.packing) as placed,
-            placed.served() if options.services else nullcontext(),
-        ):
-            for mode in options.mode:
-                steering = steer(problem, result.packing, mode)
-                rng = np.random.default_rng(seed)
-                found = measure(placed, steering, Arrival(options.order), profile, rng)
-                bound, cost = own["lower_bound_usd_per_hour"], found["placed_usd_per_hour"]
-                yield {**own, **found, "share_captured": references.share_captured(cost, bound)}
+        for modes, placement in _plans(options):
+            deadline = Deadline.after(time.process_time, options.seconds)
+            rng = np.random.default_rng(seed)
+            result = solve(problem, deadline, rng, placement=placement)
+            own = {
+                "instance": path.stem,
+                "seed": seed,
+                "plan_for": placement,
+                "services": options.services,
+                **compare(problem, result, references),
+            }
+            name = f"plan-{number}-{placement or 'price'}"
+            with (
+                standing(cluster, name, problem, result.packing) as placed,
+                placed.served() if options.services else nullcontext(),
+            ):
+                for mode in modes:
+                    steering = steer(problem, result.packing, mode)
+                    rng = np.random.default_rng(seed)
+                    found = measure(placed, steering, Arrival(options.order), profile, rng)
+                    bound, cost = own["lower_bound_usd_per_hour"], found["placed_usd_per_hour"]
+                    yield {**own, **found, "share_captured": references.share_captured(cost, bound)}
+
+
+def _plans(
+    options: argparse.Namespace,
+) -> Iterator[tuple[Sequence[PlacementMode], PlacementMode | None]]:
+    """The modes that one plan is placed in, and the mode it is made for; None for its price."""
+    if not options.for_mode:
+        yield options.mode, None
+        return
+    for mode in options.mode:
+        yield (mode,), mode
 
 
 def _read(options: argparse.Namespace, path: Path) -> Problem:
@@ -255,6 +276,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--instance", nargs="+", required=True, help="names, or their beginnings")
     parser.add_argument(
         "--mode", nargs="+", type=PlacementMode, choices=list(PlacementMode), default=MODES
+    )
+    parser.add_argument(
+        "--for-mode", action="store_true", help="make a plan for each mode, not one for its price"
     )
     parser.add_argument("--pods", type=int, default=0, help="cut each instance down to so many")
     parser.add_argument(
