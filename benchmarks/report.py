@@ -249,9 +249,9 @@ def _placed(records: Sequence[Figures]) -> list[str]:
     cases: dict[tuple[str, ...], list[Figures]] = {}
     for r in records:
         kind = f"{r['pods']:,} {'of Services' if r.get('services') else 'bare'}"
-        case = (r["instance"], r.get("plan_for") or "its price", r["mode"], kind, r["order"])
-        cases.setdefault(case, []).append(r)
-    lines = []
+        key = (r["instance"], r.get("plan_for") or "its price", r["mode"], kind, r["order"])
+        cases.setdefault(key, []).append(r)
+    lines: list[list[str]] = []
     for case, own in cases.items():
         shares = [r["share_captured"] for r in own if r["share_captured"] is not None]
         lines.append(
