@@ -60,9 +60,9 @@ def windows(steps: int, horizon: int = STEPS) -> Windows:
     training = round(steps * (1.0 - TEST - CALIBRATION))
     calibration = round(steps * (1.0 - TEST))
     last = steps - horizon
-    first = min(calibration, last)
+    first = max(0, min(calibration, last))
     origins = np.unique(np.linspace(first, last, ORIGINS).round().astype(int))
-    return Windows(training, first, tuple(int(origin) for origin in origins))
+    return Windows(min(training, first), first, tuple(int(origin) for origin in origins))
 
 
 def known_rows(trace: Trace, split: Windows) -> Trace:

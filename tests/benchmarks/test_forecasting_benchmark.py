@@ -73,6 +73,12 @@ def test_origins_are_in_the_last_seventh_and_training_ends_before_calibration() 
     assert len(split.origins) == 24
 
 
+def test_a_short_trace_is_not_trained_on_what_it_forecasts() -> None:
+    split = windows(120)
+
+    assert split.training <= split.origins[0] == 72
+
+
 def test_a_perfect_forecast_scores_nothing_and_a_wide_one_more() -> None:
     rng = np.random.default_rng(0)
     actual = rng.normal(10, 1, (3, 48))
