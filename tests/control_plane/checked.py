@@ -39,7 +39,32 @@ def to_document(spec: Json) -> Json:
         "demand": to_demand(nodes),
         "notes": [{"subject": note.split(": ")[0]} for note in spec.get("notes", [])],
         "unplaceable": spec.get("unplaceable", []),
+        "placed": to_placed(spec["placed"], now, planned) if "placed" in spec else None,
+        "steering": to_steering(spec["steering"]) if "steering" in spec else None,
     }
+
+
+def to_placed(placed: Json, now: float, planned: float) -> Json:
+    """The share of the saving that is left comes in percent, rounded."""
+    kept = placed.get("savingKeptPercent")
+    if kept is not None:
+        exact = (now - placed["usdPerHour"]) / (now - planned)
+        kept = exact if abs(exact - kept / 100) < 0.001 else kept / 100
+    return {
+        "mode": placed["mode"].lower(),
+        "usd_per_hour": placed["usdPerHour"],
+        "saving_kept_share": kept,
+        "by_mode": [
+            {"mode": of["mode"].lower(), "usd_per_hour": of["usdPerHour"], "draws": of["draws"]}
+            for of in placed["modes"]
+        ],
+    }
+
+
+def to_steering(steering: Json) -> Json:
+    """Lists that are empty are absent in a NodeMixPlan."""
+    lists = {part: steering.get(part, []) for part in ("affinities", "release", "quotas", "pins")}
+    return {"mode": steering["mode"].lower(), **lists}
 
 
 def to_pool(pool: Json) -> Json:
@@ -77,4 +102,5 @@ def to_entry(group: Json) -> Json:
         "pods": group.get("pods", {}),
         "headroom": group.get("headroom", {}),
         "kept_nodes": group.get("keptNodes", []),
+        "cohort": group.get("cohort", ""),
     }

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("running_operator")
 
 ROOM = {"cpu": "7910m", "memory": "30Gi", "pods": 58}
 M5_2XLARGE_USD_PER_HOUR = 0.384
-POLICY_COLUMNS = "NAME MODE READY NODES SPOT% $/H NOW $/H PLAN SAVE% GAP% AGE"
+POLICY_COLUMNS = "NAME MODE READY NODES SPOT% $/H NOW $/H PLAN $/H PLACED SAVE% GAP% AGE"
 
 
 @pytest.fixture
