@@ -60,6 +60,15 @@ class PlacedCost:
     standard_error_usd_per_hour: float
     draws: int
 
+    @classmethod
+    def of_draws(
+        cls, mode: PlacementMode, packing_usd_per_hour: float, hosting_usd_per_hour: FloatArray
+    ) -> "PlacedCost":
+        """The mean over what hosting cost on each draw, shape (draws,), at least one."""
+        draws = len(hosting_usd_per_hour)
+        error = float(hosting_usd_per_hour.std(ddof=1)) / draws**0.5 if draws > 1 else 0.0
+        return cls(mode, packing_usd_per_hour + float(hosting_usd_per_hour.mean()), error, draws)
+
 
 @dataclass(frozen=True, slots=True)
 class Alternative:

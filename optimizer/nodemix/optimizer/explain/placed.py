@@ -53,7 +53,11 @@ def placed_costs(
         trials.draw(samples[0])
     while any([trials.draw_in_time(sample) for sample in samples]):  # noqa: C419 - each of them
         pass
-    costs = {s.mode: _cost(packing, s) for s in samples if s.hosting_usd_per_hour}
+    costs = {
+        s.mode: PlacedCost.of_draws(s.mode, packing.cost_usd_per_hour, np.array(drawn))
+        for s in samples
+        if (drawn := s.hosting_usd_per_hour)
+    }
     # Every pod is bound to its own node: nothing is left to chance, and nothing pending.
     costs[PlacementMode.PINNED] = PlacedCost(
         PlacementMode.PINNED, packing.cost_usd_per_hour, 0.0, draws=0
@@ -99,10 +103,3 @@ class _Trials:
             return False
         self.draw(sample)
         return True
-
-
-def _cost(packing: Packing, sample: _Sample) -> PlacedCost:
-    hosting = np.array(sample.hosting_usd_per_hour)
-    error = float(hosting.std(ddof=1)) / np.sqrt(len(hosting)) if len(hosting) > 1 else 0.0
-    cost = packing.cost_usd_per_hour + float(hosting.mean())
-    return PlacedCost(sample.mode, cost, float(error), len(hosting))

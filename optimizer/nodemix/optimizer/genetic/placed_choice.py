@@ -133,8 +133,6 @@ def hosting_on_fresh_draws(
 
 def _placed_cost(plan: PlacedPlan, hosting: FloatArray, mode: PlacementMode) -> PlacedCost | None:
     """The mean over draws, shape (draws,)."""
-    draws = len(hosting)
-    if draws == 0:
-        return None
-    error = float(hosting.std(ddof=1)) / draws**0.5 if draws > 1 else 0.0
-    return PlacedCost(mode, plan.draft.cost_usd_per_hour + float(hosting.mean()), error, draws)
+    return (
+        PlacedCost.of_draws(mode, plan.draft.cost_usd_per_hour, hosting) if len(hosting) else None
+    )
