@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from nodemix.forecasting.baselines.last_value import LastValue
 from nodemix.forecasting.baselines.seasonal_naive import SeasonalNaive, stretch_starts
+from nodemix.forecasting.baselines.window_quantile import WindowQuantile, walks
 from nodemix.forecasting.errors import HistoryError
 from nodemix.forecasting.residuals import block_length, change_paths, error_paths
 from nodemix.forecasting.types import Horizon
@@ -74,17 +75,62 @@ def test_seasonal_naive_of_less_than_two_days_is_the_last_value() -> None:
     assert (mine.samples == theirs.samples).all()
 
 
+def test_the_window_quantile_of_a_constant_is_that_constant() -> None:
+    forecast = WindowQuantile().forecast(make_history(np.full(50, 7.0)), Horizon(6, 20), rng())
+
+    assert (forecast.samples == 7.0).all()
+
+
+def test_the_window_quantile_counts_a_day_half_as_much_as_the_next() -> None:
+    """Of 8 days with demand 0 to 7, day d has the share 2 ** d / 255, at every step ahead."""
+    row = np.repeat(np.arange(8.0), DAY)
+
+    samples = WindowQuantile().forecast(make_history(row), Horizon(48, 8000), rng()).samples
+
+    seen = (samples[:, 0, :, 0] == np.arange(8.0)[:, None, None]).mean(axis=1)
+    expected = np.repeat(2.0 ** np.arange(8)[:, None] / 255.0, 48, axis=1)
+    # 8,000 draws: the standard error is 0.0056 at most, and 384 shares are compared.
+    np.testing.assert_allclose(seen, expected, atol=0.025)
+
+
+def test_the_window_quantile_forgets_what_is_older_than_eight_days() -> None:
+    row = np.concatenate([np.full(5 * DAY, 1000.0), np.ones(8 * DAY)])
+
+    samples = WindowQuantile().forecast(make_history(row), Horizon(48, 2000), rng()).samples
+
+    assert (samples == 1.0).all()
+
+
+def test_the_window_quantile_walks_along_the_past() -> None:
+    walked = walks(0.5 ** np.arange(9.0)[::-1], Horizon(20, 500), rng())
+
+    before, after = walked[:, :-1], walked[:, 1:]
+    assert (after[before < 8] == before[before < 8] + 1).all()
+    assert set(after[before == 8].tolist()) == set(range(9))
+
+
+def test_the_window_quantile_of_a_single_step_repeats_it() -> None:
+    forecast = WindowQuantile().forecast(make_history([4.0]), Horizon(3, 10), rng())
+
+    assert (forecast.samples == 4.0).all()
+
+
+def test_the_window_quantile_of_no_steps_says_what_to_do() -> None:
+    with pytest.raises(HistoryError, match="longer lookback"):
+        WindowQuantile().forecast(make_history(np.ones(0)), Horizon(3), rng())
+
+
 def test_a_forecast_starts_one_step_after_the_history() -> None:
     history = make_history(*seasonal_rows(2, 3))
 
-    for model in (LastValue(), SeasonalNaive()):
+    for model in (LastValue(), SeasonalNaive(), WindowQuantile()):
         assert model.forecast(history, Horizon(8), rng()).start_s == history.end_s + STEP_S
 
 
 def test_errors_that_came_together_stay_together() -> None:
     row = seasonal_rows(1, 6)[0]
 
-    for model in (LastValue(), SeasonalNaive()):
+    for model in (LastValue(), SeasonalNaive(), WindowQuantile()):
         samples = model.forecast(make_history(row, 2 * row), Horizon(8, 50), rng()).samples
         np.testing.assert_allclose(samples[:, 1], 2 * samples[:, 0], rtol=1e-5)
 
