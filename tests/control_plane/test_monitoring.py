@@ -109,6 +109,9 @@ DECISIONS = 'nodemix_decisions_total{policy="shop",outcome="planned"}'
 FAILURES = 'nodemix_decisions_total{policy="shop",outcome="failed"}'
 PAUSED = 'nodemix_condition{policy="shop",type="Paused"}'
 READY = 'nodemix_condition{policy="shop",type="Ready"}'
+DRIFTING = 'nodemix_forecast_drifting{policy="shop",indicator="pods"}'
+COVERED = 'nodemix_forecast_coverage_ratio{policy="shop",indicator="pods",level="0.95"}'
+SCORED = 'nodemix_forecast_scored_observations{policy="shop",indicator="pods"}'
 
 # (alert, series, minutes, whether it fires)
 SCENES = [
@@ -128,6 +131,11 @@ SCENES = [
     ("NodeMixGapWide", [('nodemix_plan_gap_ratio{policy="shop"}', "0.05x120")], 90, False),
     ("NodeMixPricesStale", [('nodemix_price_age_seconds{source="a"}', "700000x120")], 90, True),
     ("NodeMixPricesStale", [('nodemix_price_age_seconds{source="a"}', "3600x120")], 90, False),
+    ("NodeMixForecastDrifting", [(DRIFTING, "1x60")], 30, True),
+    ("NodeMixForecastDrifting", [(DRIFTING, "0x60")], 30, False),
+    ("NodeMixForecastMiscalibrated", [(SCORED, "900x600"), (COVERED, "0.8x600")], 540, True),
+    ("NodeMixForecastMiscalibrated", [(SCORED, "900x600"), (COVERED, "0.9x600")], 540, False),
+    ("NodeMixForecastMiscalibrated", [(COVERED, "0.8x600"), (SCORED, "90x600")], 540, False),
 ]
 
 

@@ -1,7 +1,9 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from nodemix.forecasting.calibrate import Monitor
 from nodemix.operator.api.conditions import ConditionStatus, ConditionType
 from nodemix.operator.errors import ConnectionFailedError, NotLeadingError
 from nodemix.operator.publish import EVENTS_PATH, PLANS_PATH, Publisher, Standing
@@ -14,6 +16,7 @@ from nodemix.optimizer.plan import PoolChange, Recommendation
 from tests.builders import SPOT, ZONE, make_catalog
 from tests.fakes.objects import FakeObjects
 from tests.fakes.sources import make_policy_object, make_recommendation
+from tests.forecasting.histories import make_forecast, make_history
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +68,20 @@ async def test_decision_leaves_a_plan_a_status_an_event_and_metrics() -> None:
         "nodemix_plan_cost_usd_per_hour", {"policy": "default"}
     )
     assert cost == 0.24
+
+
+async def test_forecast_quality_is_published_with_the_decision() -> None:
+    _, publisher = make_world()
+    history = make_history([5.0, 5.0])
+    forecast = make_forecast(np.full((20, 1, 2, 1), 5.0))
+    report = Monitor().issued(forecast).observed(history).report()
+
+    tick = replace(decided(), calibration=report)
+    await publisher.publish(policy(), tick, Standing(), NOW_S)
+
+    labels = {"policy": "default", "indicator": "pods", "level": "0.95"}
+    shown = publisher.exporter.registry.get_sample_value("nodemix_forecast_coverage_ratio", labels)
+    assert shown == 1.0
 
 
 async def test_same_decision_makes_no_second_plan_and_no_second_event() -> None:

@@ -3,6 +3,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nodemix.forecasting.calibrate import CalibrationReport, IndicatorReport
+from nodemix.forecasting.drift import Drift
+from nodemix.forecasting.pit import Tally
 from nodemix.forecasting.types import DemandForecast, DemandHistory, ModelVerdict
 from nodemix.operator.api.conditions import ConditionStatus, ConditionType
 from nodemix.operator.errors import (
@@ -45,7 +48,10 @@ def said(tick: Tick, kind: ConditionType) -> tuple[str, str, str]:
     return str(found.status), found.reason, found.message
 
 
-def with_forecast() -> FakeSources:
+SPEAKS = ModelVerdict("seasonal-naive", ("default/Deployment/web",), "won")
+
+
+def with_forecast(*verdicts: ModelVerdict) -> FakeSources:
     history = DemandHistory(("default/Deployment/web",), ("pods",), 0, 900, np.ones((1, 1, 8)))
     forecast = DemandForecast(
         history.series,
@@ -53,11 +59,47 @@ def with_forecast() -> FakeSources:
         7200,
         900,
         np.ones((10, 1, 4, 1), np.float32),
-        (ModelVerdict("seasonal-naive", history.series, "won"),),
+        verdicts or (SPEAKS,),
     )
     return FakeSources(
         reading=DemandReading(history, DemandOrigin.PROMETHEUS),
         outcome=DecisionOutcome(make_recommendation(), forecast),
+    )
+
+
+async def test_the_status_says_that_forecasts_drift() -> None:
+    drift = Drift(1.0, 100.0, steps=9, is_drifting=True, why="pods: demand lies above")
+    report = CalibrationReport(
+        (
+            IndicatorReport(
+                Tally.empty().calibration("pods"), (), is_adjusted=False, gain=None, drift=drift
+            ),
+        )
+    )
+    sources = with_forecast()
+    assert isinstance(sources.outcome, DecisionOutcome)
+    sources.outcome = replace(sources.outcome, calibration=report)
+
+    result = await tick(sources)
+
+    status, reason, message = said(result, HEALTHY)
+    assert (status, reason) == ("False", "ForecastDrifts")
+    assert message.startswith("pods: demand lies above; models are compared anew. on prometheus")
+    assert result.calibration is report
+
+
+async def test_the_status_says_which_model_speaks_and_why() -> None:
+    sources = with_forecast(
+        ModelVerdict("ets", (), "not chosen, 1.10 of the best simple model's score", 1.1),
+        ModelVerdict("flow", (), "failed: its weights are 25 h old; last-value speaks"),
+        ModelVerdict("last-value", ("default/Deployment/web",), "speaks in 100% of the futures"),
+    )
+
+    message = said(await tick(sources), HEALTHY)[2]
+
+    assert message == (
+        "on prometheus history last-value speaks in 100% of the futures; "
+        "flow failed: its weights are 25 h old; last-value speaks"
     )
 
 

@@ -159,6 +159,7 @@ class Publisher:
         self.exporter.record_conditions(policy.name, {c.type: str(c.status) for c in conditions})
         if tick.recommendation is not None:
             self.exporter.record(tick.recommendation, _forecast_pods(tick, policy))
+            self.exporter.record_calibration(policy.name, tick.calibration)
         elif not policy.is_paused:
             self.exporter.count_decision(policy.name, "failed")
 

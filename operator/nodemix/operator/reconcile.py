@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from nodemix.forecasting.calibrate import CalibrationReport
 from nodemix.forecasting.errors import ForecastError
 from nodemix.forecasting.types import DemandForecast, Horizon
 from nodemix.operator.api.conditions import (
@@ -97,12 +98,14 @@ class Tick:
     Args:
         recommendation: None keeps the last good one.
         catalog: what the recommendation was priced with.
+        calibration: how well forecasts have kept their word; None where none was made.
     """
 
     findings: tuple[Finding, ...]
     recommendation: Recommendation | None = None
     forecast: DemandForecast | None = None
     catalog: Catalog | None = None
+    calibration: CalibrationReport | None = None
 
 
 class Sources(Protocol):
@@ -167,7 +170,13 @@ async def _decide(
     outcome = await sources.decide(request)
     findings += _forecast_findings(reading, outcome)
     findings += _plan_findings(outcome.recommendation, prices.degraded)
-    return Tick(tuple(findings), outcome.recommendation, outcome.forecast, prices.catalog)
+    return Tick(
+        tuple(findings),
+        outcome.recommendation,
+        outcome.forecast,
+        prices.catalog,
+        outcome.calibration,
+    )
 
 
 def _request(
@@ -278,16 +287,26 @@ def _forecast_findings(reading: DemandReading, outcome: DecisionOutcome) -> list
     if outcome.forecast_failure:
         trouble = f"{outcome.forecast_failure}. {trouble}".rstrip(". ")
     if outcome.forecast is not None and not outcome.forecast_failure and not reading.degraded:
-        model = outcome.recommendation.forecast_model
-        return [
-            Finding(healthy, TRUE, "ModelSpeaks", f"{model} speaks on {reading.source} history"),
-            Finding(fallback, FALSE, "NotNeeded", "all inputs are at hand"),
-        ]
+        message = f"on {reading.source} history {_speakers(outcome.forecast)}"
+        spoken = Finding(healthy, TRUE, "ModelSpeaks", message)
+        if outcome.calibration is not None and outcome.calibration.is_drifting:
+            text = f"{outcome.calibration.why}; models are compared anew. {message}"
+            spoken = Finding(healthy, FALSE, "ForecastDrifts", text)
+        return [spoken, Finding(fallback, FALSE, "NotNeeded", "all inputs are at hand")]
     basis = _basis(reading, outcome)
     return [
         Finding(healthy, FALSE, "DegradedInput", trouble or basis),
         Finding(fallback, TRUE, "PlannedOnFallback", f"{basis}. {trouble}".rstrip(". ")),
     ]
+
+
+def _speakers(forecast: DemandForecast) -> str:
+    """Which models speak and why, those for most series first; then those that failed."""
+    heard = sorted((v for v in forecast.verdicts if v.series), key=lambda v: -len(v.series))
+    failed = [v for v in forecast.verdicts if not v.series and v.why.startswith("failed")]
+    named = [f"{v.model} {v.why}" for v in (*heard[:NAMED_AT_MOST], *failed[:NAMED_AT_MOST])]
+    more = max(0, len(heard) - NAMED_AT_MOST) + max(0, len(failed) - NAMED_AT_MOST)
+    return "; ".join(named) + (f"; and {more} more" if more else "")
 
 
 def _basis(reading: DemandReading, outcome: DecisionOutcome) -> str:

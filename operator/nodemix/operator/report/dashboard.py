@@ -160,6 +160,60 @@ _DEMAND = Section(
     ),
 )
 
+_QUALITY = Section(
+    "Forecast quality",
+    (
+        Panel(
+            "Coverage of central intervals",
+            "percentunit",
+            (_of_policy("nodemix_forecast_coverage_ratio", "{{policy}} {{indicator}} {{level}}"),),
+            "Share of observed demand inside the 50, 80 and 95 % intervals of its forecasts; each "
+            "line belongs at its level. Below it forecasts are too narrow, above it too wide.",
+        ),
+        Panel(
+            "Exceedance of upper quantiles",
+            "percentunit",
+            (
+                _of_policy(
+                    "nodemix_forecast_exceedance_ratio", "{{policy}} {{indicator}} {{level}}"
+                ),
+            ),
+            "Share of observed demand above the .95 and .99 quantiles; 5 and 1 % are right.",
+        ),
+        Panel(
+            "Where demand fell in its forecast",
+            "percentunit",
+            (_of_policy("nodemix_forecast_pit_ratio", "{{policy}} {{indicator}} {{bin}}"),),
+            "Share of observations in each tenth of the forecast distribution (PIT), named by its "
+            "upper end; 10 % each is right. High ends: too narrow; high last tenth: demand lies "
+            "above its forecasts.",
+        ),
+        Panel(
+            "Stretch of upper quantiles",
+            "short",
+            (_of_policy("nodemix_forecast_stretch_ratio", "{{policy}} {{indicator}} {{level}}"),),
+            "Factor on the distance from the median, learnt from past misses; 1 where changing "
+            "nothing was better.",
+        ),
+        Panel(
+            "Evidence of drift",
+            "percentunit",
+            (
+                _of_policy("nodemix_forecast_drift_evidence_ratio", "{{policy}} {{indicator}}"),
+                _of_policy("nodemix_forecast_drifting", "{{policy}} {{indicator}} drifting"),
+            ),
+            "An alarm at 100 %, after which the evidence restarts and forecasts count as drifting "
+            "for a day.",
+        ),
+        Panel(
+            "Observations behind these figures",
+            "short",
+            (_of_policy("nodemix_forecast_scored_observations", "{{policy}} {{indicator}}"),),
+            "Recent ones count fully, those of a day ago half.",
+        ),
+    ),
+)
+
 _DECISIONS = 'increase(nodemix_decisions_total{policy=~"$policy"}[$__rate_interval])'
 _DURATIONS = 'rate(nodemix_decision_duration_seconds_bucket{policy=~"$policy"}[$__rate_interval])'
 _RELISTS = "increase(nodemix_informer_relists_total[$__rate_interval])"
@@ -212,7 +266,7 @@ _OPERATOR = Section(
     ),
 )
 
-SECTIONS = (_COST, _DEMAND, _OPERATOR)
+SECTIONS = (_COST, _DEMAND, _QUALITY, _OPERATOR)
 
 
 def dashboard_queries() -> list[str]:

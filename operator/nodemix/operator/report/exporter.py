@@ -9,6 +9,8 @@ from threading import Thread
 from typing import Protocol
 from wsgiref.simple_server import WSGIServer
 
+from nodemix.forecasting.calibrate import CalibrationReport
+from nodemix.operator.report.forecast_quality import ForecastQuality
 from nodemix.optimizer.plan import Recommendation
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -114,6 +116,7 @@ class Exporter:
         self._make_money_gauges()
         self._make_plan_gauges()
         self._make_decision_metrics()
+        self._quality = ForecastQuality(self.registry)
         self._server: WSGIServer | None = None
         self._thread: Thread | None = None
 
@@ -227,6 +230,10 @@ class Exporter:
         if model:
             self._model.labels(policy, model).set(1)
 
+    def record_calibration(self, policy: str, report: CalibrationReport | None) -> None:
+        """Publish how well the forecasts of a policy keep their word; None where none is made."""
+        self._quality.record(policy, report or CalibrationReport())
+
     def count_decision(self, policy: str, outcome: str) -> None:
         """Count a decision that ended as ``outcome``: ``change``, ``keep`` or ``failed``."""
         self._decisions.labels(policy, outcome).inc()
@@ -255,6 +262,7 @@ class Exporter:
         )
         for metric in metrics:
             metric.remove_by_labels({"policy": policy})
+        self._quality.forget(policy)
 
     @property
     def port(self) -> int:
