@@ -17,8 +17,7 @@ import numpy as np
 from nodemix.forecasting.errors import ForecastError, HistoryError, StaleHistoryError
 from nodemix.forecasting.residuals import IndexArray
 from nodemix.forecasting.season import steps_per_day
-from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray
-from numpy.typing import NDArray
+from nodemix.forecasting.types import BoolArray, DemandForecast, DemandHistory, FloatArray
 
 SHORT_GAP_STEPS = 3
 STALE_STEPS = 3
@@ -29,15 +28,13 @@ WIDEN_PER_HOUR = 0.25
 LARGEST = 1e30
 """No demand is larger; beyond it sums of samples would leave the range of 32 bits."""
 
-BoolArray = NDArray[np.bool_]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CleanHistory:
     """A history without holes.
 
     Args:
-        history: finite and non-negative everywhere.
+        history: finite and non-negative everywhere; says which steps were observed.
         first_step: the first step at which every indicator had been observed, shape (series,).
         observed: where ``history`` was observed, not filled; shape of its values.
         warnings: what was repaired or left out, naming the series.
@@ -51,7 +48,7 @@ class CleanHistory:
     def only(self, index: IndexArray) -> "CleanHistory":
         """The series at ``index``; warnings stay behind."""
         return CleanHistory(
-            _only(self.history, index), self.first_step[index], self.observed[index]
+            self.history.only(index.tolist()), self.first_step[index], self.observed[index]
         )
 
 
@@ -81,6 +78,7 @@ def clean(history: DemandHistory, now_s: float, stale_after_s: float | None = No
     observed = ~np.isnan(known.values)
     first = np.argmax(observed, axis=2).max(axis=1)
     filled, repairs = _filled(known)
+    filled = replace(filled, observed=observed)
     return CleanHistory(filled, first, observed, (*warnings, *left_out, *repairs))
 
 
@@ -159,7 +157,7 @@ def _without_unusable(
     if age_s[seen].min() > limit_s:
         raise StaleHistoryError(float(age_s[seen].min()), limit_s)
     keep = np.flatnonzero(seen & (age_s <= limit_s))
-    return _only(history, keep), _why_left_out(history, seen, age_s, limit_s)
+    return history.only(keep.tolist()), _why_left_out(history, seen, age_s, limit_s)
 
 
 def _why_left_out(
@@ -176,15 +174,6 @@ def _why_left_out(
         if ok and age > limit_s
     )
     return never + old
-
-
-def _only(history: DemandHistory, index: IndexArray) -> DemandHistory:
-    return replace(
-        history,
-        series=tuple(history.series[i] for i in index),
-        values=history.values[index],
-        parents=tuple(history.parents[i] for i in index) if history.parents else (),
-    )
 
 
 def _filled(history: DemandHistory) -> tuple[DemandHistory, tuple[str, ...]]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 from nodemix.forecasting.types import DemandForecast, FloatArray, Samples
 
+GOLDEN = (5**0.5 - 1) / 2
+
 
 def joined(parts: Sequence[DemandForecast], series: Sequence[str]) -> DemandForecast:
     """Forecasts of disjoint series side by side, in the order of ``series``.
@@ -24,21 +26,32 @@ def joined(parts: Sequence[DemandForecast], series: Sequence[str]) -> DemandFore
     )
 
 
-def mixed(made: Mapping[str, DemandForecast], choice: Sequence[str]) -> DemandForecast:
-    """For each series the samples of the model chosen for it.
+def pooled(made: Mapping[str, DemandForecast], shares: Mapping[str, FloatArray]) -> DemandForecast:
+    """A mixture: each model gives its share of the draws, row by row.
 
     Models draw their futures independently. So that one draw is still one future, the draws of
-    every model are put into the order of the most frequent model's by total demand: its future
-    of highest demand is joined with their futures of highest demand.
+    every model are first put into the order of the leader's by total demand: its future of highest
+    demand meets their futures of highest demand. Then each draw of a row is taken whole from one
+    model, and rows of equal shares take the same one. The golden ratio spreads the draws of a
+    model evenly over quiet and busy futures.
+
+    Args:
+        made: by model, at least one.
+        shares: of each model of ``made``, shape (series, indicators); they add up to 1.
     """
-    leader = made[max(set(choice), key=list(choice).count)]
-    order = np.argsort(np.argsort(busyness(leader.samples), kind="stable"), kind="stable")
-    samples = leader.samples.copy()
-    for i, name in enumerate(choice):
-        if made[name] is not leader:
-            ranked = np.argsort(busyness(made[name].samples), kind="stable")
-            samples[:, i] = made[name].samples[ranked[order], i]
-    return replace(leader, samples=samples)
+    leader = max(made, key=lambda name: float(shares[name].sum()))
+    if len(made) == 1:
+        return made[leader]
+    rank = np.argsort(np.argsort(busyness(made[leader].samples), kind="stable"), kind="stable")
+    turn = ((rank + 0.5) * GOLDEN % 1.0)[:, None, None]
+    samples, begin = made[leader].samples, shares[leader]
+    for name in (name for name in made if name != leader):
+        end = begin + shares[name]
+        theirs = ((begin <= turn) & (turn < end))[:, :, None, :]
+        ordered = np.argsort(busyness(made[name].samples), kind="stable")[rank]
+        samples = np.where(theirs, made[name].samples[ordered], samples)
+        begin = end
+    return replace(made[leader], samples=samples)
 
 
 def busyness(samples: Samples) -> FloatArray:

@@ -1,29 +1,44 @@
-"""Which futures belong together: a Gaussian copula over every row and step at once.
+"""Which futures belong together: the empirical copula of past noise over every row and step.
 
-Past ranks become normal scores; a draw is a random mix of the scores of all past origins, which
-has standard normal margins and exactly their rank correlation, without ever forming the matrix.
+A draw follows the noise of one past origin, for all rows at once, so that what came together
+(a burst that lasts, cpu with memory, a rush that hits every service) stays together, extremes
+included. A little of a Gaussian mix of all origins keeps two draws of the same origin apart. What
+remains of it are ranks: the quantiles of each step are dealt out to the draws in their order.
+(A Gaussian copula alone tears bursts apart: the CRPS of the highest demand was 9 % higher.)
+
+Source: the Schaake shuffle of Clark et al., Journal of Hydrometeorology 5 (2004).
 """
 
 import numpy as np
 from nodemix.forecasting.residuals import IndexArray
-from nodemix.forecasting.types import FloatArray
-from scipy.special import ndtr, ndtri
+from nodemix.forecasting.types import FloatArray, Samples
+from scipy.special import ndtri
 
 SHARED = 0.8
-"""Share of a row's variance that moves with the other rows; shrinks chance correlations."""
+"""Share of the draws in which a row follows the others; the rest shrinks chance correlations."""
+
+MIX = 0.05
+"""Share of the variance that comes from the Gaussian mix."""
 
 
 def normal_scores(past: FloatArray) -> FloatArray:
-    """Ranks over the first axis as normal scores with mean 0 and variance 1; ties by order."""
-    count = past.shape[0]
-    ranks: IndexArray = np.argsort(np.argsort(past, axis=0, kind="stable"), axis=0, kind="stable")
-    scores = ndtri((ranks + 0.5) / count)
-    scaled: FloatArray = scores / max(float(ndtri((np.arange(count) + 0.5) / count).std()), 1e-9)
+    """Ranks over the last axis as normal scores with mean 0 and variance 1."""
+    count = past.shape[-1]
+    middle = (np.arange(count) + 0.5) / count
+    scaled: FloatArray = (ndtri(middle) / max(float(ndtri(middle).std()), 1e-9))[ranks(past)]
     return scaled
 
 
-def joint_noise(past: FloatArray, draws: int, rng: np.random.Generator) -> FloatArray:
-    """Standard normal noise, correlated over rows and steps as ``past`` was.
+def ranks(values: FloatArray | Samples) -> IndexArray:
+    """Place of each value among those of its last axis, from 0."""
+    order = np.argsort(values, axis=-1)
+    found = np.empty_like(order)
+    np.put_along_axis(found, order, np.arange(values.shape[-1]), axis=-1)
+    return found
+
+
+def joint_ranks(past: FloatArray, draws: int, rng: np.random.Generator) -> IndexArray:
+    """Which of the draws is how high, so that they belong together as ``past`` did.
 
     Args:
         past: what the noise would have been, shape (origins, rows, steps), at least two origins.
@@ -31,27 +46,25 @@ def joint_noise(past: FloatArray, draws: int, rng: np.random.Generator) -> Float
         rng: source of randomness.
 
     Returns:
-        Shape (rows, draws, steps). Steps of one row keep their full correlation, two rows
-        ``SHARED`` times theirs.
+        Shape (rows, steps, draws), each step a permutation of the draws.
     """
-    scores = normal_scores(past)
-    origins, rows, _ = scores.shape
-    together = rng.standard_normal((draws, origins))
-    noise = np.empty((rows, draws, scores.shape[2]))
+    scores = normal_scores(past.transpose(1, 2, 0))
+    rows, steps, origins = scores.shape
+    together = rng.integers(origins, size=draws)
+    mixed = rng.standard_normal((origins, draws)) / np.sqrt(origins)
+    found = np.empty((rows, steps, draws), dtype=np.int64)
     for row in range(rows):
-        alone = rng.standard_normal((draws, origins))
-        weights = np.sqrt(SHARED) * together + np.sqrt(1.0 - SHARED) * alone
-        noise[row] = weights @ scores[:, row] / np.sqrt(origins)
+        follows = rng.random(draws) < SHARED
+        stray = scores[rng.integers(rows, size=draws), :, rng.integers(origins, size=draws)].T
+        curve = np.where(follows, scores[row][:, together], stray)
+        curve = np.sqrt(1.0 - MIX) * curve + np.sqrt(MIX) * (scores[row] @ mixed)
+        found[row] = ranks(curve.astype(np.float32))
+    return found
+
+
+def joint_noise(past: FloatArray, draws: int, rng: np.random.Generator) -> FloatArray:
+    """Standard normal noise in the order of :func:`joint_ranks`, shape (rows, draws, steps)."""
+    places = joint_ranks(past, draws, rng).transpose(0, 2, 1)
+    level = (places + rng.random(places.shape)) / draws
+    noise: FloatArray = ndtri(np.clip(level, 1e-6, 1.0 - 1e-6))
     return noise
-
-
-def recalibrated(noise: FloatArray, past: FloatArray) -> FloatArray:
-    """Standard normal ``noise`` with each row's own past margins, heavier tails included.
-
-    Args:
-        noise: shape (rows, draws, steps).
-        past: what the noise would have been, shape (origins, rows, steps).
-    """
-    levels = ndtr(noise)
-    rows = [np.quantile(past[:, row], levels[row]) for row in range(noise.shape[0])]
-    return np.stack(rows)

@@ -6,6 +6,7 @@
     +-- ShapeError          arrays do not agree
     +-- HistoryError        the history cannot be used at all
     |   +-- StaleHistoryError  its newest sample is too old
+    +-- CheckpointError     a file of weights is not what it should be
     +-- ModelFailedError    one model gave something that is no forecast; another one speaks
 """
 
@@ -34,6 +35,13 @@ class StaleHistoryError(HistoryError):
             "check that Prometheus still scrapes the workloads"
         )
         self.age_s = age_s
+
+
+class CheckpointError(ForecastError):
+    """A file of weights is damaged, exchanged or of another version."""
+
+    def __init__(self, fact: str, remedy: str) -> None:
+        super().__init__(f"checkpoint: {fact}; {remedy}")
 
 
 class ModelFailedError(ForecastError):

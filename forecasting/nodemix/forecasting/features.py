@@ -1,19 +1,23 @@
-"""What the flow sees: the recent past, the same time on other days, and the calendar.
+"""What the flow sees of a target: the recent past, the same time on other days, the calendar.
 
 Everything about an origin comes from steps up to that origin. Demand is normalised per row and
-origin: ``z = asinh((value - median) / mean absolute deviation)`` over the week before it.
+origin: ``z = asinh((value - median) / mean absolute deviation)`` over the week before it. What was
+not observed before a row began does not exist; what was filled in later counts, and is told.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
+from nodemix.forecasting.events import same_place_before
 from nodemix.forecasting.residuals import IndexArray
-from nodemix.forecasting.types import FloatArray
+from nodemix.forecasting.types import BoolArray, FloatArray
 
 RECENT = (0, 1, 2, 3, 4, 6, 8, 12)
 MEANS = (4, 16)
 SAME_TIME_DAYS = 7
-ANCHORS = 7
+GUESSES = 8
+FEATURES = 39
 SCALE_FLOOR = 0.05
 DAY_S = 86_400.0
 
@@ -24,15 +28,61 @@ class Grid:
 
     Args:
         values: shape (rows, steps), finite.
+        observed: where they were observed, not filled in; shape (rows, steps).
         start_s: time of step 0.
         step_s: seconds between steps.
         season: steps per day.
+        first: first observed step of each row, shape (rows,).
+        sums: running sums that means over windows are taken from.
+        events: which event is on, 0 for none; shape (rows, steps of past and future).
     """
 
     values: FloatArray
+    observed: BoolArray
     start_s: float
     step_s: float
     season: int
+    first: IndexArray
+    sums: "Sums"
+    events: IndexArray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        values: FloatArray,
+        observed: BoolArray,
+        start_s: float,
+        step_s: float,
+        season: int,
+        events: IndexArray | None = None,
+    ) -> "Grid":
+        """With the fields that follow from the others."""
+        first = np.argmax(observed, axis=1)
+        sums = Sums.of(values, observed)
+        return cls(values, observed, start_s, step_s, season, first, sums, events)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """Running sums, each (rows, steps + 1), of values, sizes of moves, moves and observations."""
+
+    values: FloatArray
+    move_sizes: FloatArray
+    moves: FloatArray
+    observed: FloatArray
+
+    @classmethod
+    def of(cls, values: FloatArray, observed: BoolArray) -> "Sums":
+        """Over the steps of a grid."""
+        moved = np.abs(np.diff(values, axis=1, prepend=values[:, :1]))
+        moved[np.arange(values.shape[0]), np.argmax(observed, axis=1)] = 0.0
+        return cls(*(_running(of) for of in (values, moved, moved > 0, observed)))
+
+
+def _running(values: FloatArray | BoolArray) -> FloatArray:
+    total = np.zeros((values.shape[0], values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=total[:, 1:])
+    return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,54 +139,79 @@ def norms(grid: Grid, origins: IndexArray) -> Norms:
     middle = np.full(grid.values.shape, np.nan)
     scale = np.full(grid.values.shape, np.nan)
     week = 7 * grid.season
-    for origin in origins:
-        window = grid.values[:, max(0, origin + 1 - week) : origin + 1]
-        centre = np.median(window, axis=1)
-        deviation = np.abs(window - centre[:, None]).mean(axis=1)
-        floor = SCALE_FLOOR * np.abs(window).max(axis=1)
-        middle[:, origin] = centre
-        scale[:, origin] = np.where(floor > 0, np.maximum(deviation, floor), 1.0)
+    for first in np.unique(grid.first):
+        rows = np.flatnonzero(grid.first == first)
+        for origin in origins:
+            start = max(min(first, origin), origin + 1 - week)
+            window = grid.values[rows, start : origin + 1]
+            centre = np.median(window, axis=1)
+            deviation = np.abs(window - centre[:, None]).mean(axis=1)
+            floor = SCALE_FLOOR * np.abs(window).max(axis=1)
+            middle[rows, origin] = centre
+            scale[rows, origin] = np.where(floor > 0, np.maximum(deviation, floor), 1.0)
     return Norms(middle, scale)
 
 
-def describe(grid: Grid, norm: Norms, targets: Targets) -> tuple[FloatArray, FloatArray]:
-    """Features (targets, features) and anchors (targets, ANCHORS), both in ``z``.
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """What is known of targets, all in ``z``.
 
-    Anchors are plain guesses: last value, mean of the last four, same time yesterday and a week
-    ago, mean of the same time over a week, yesterday moved by today's difference, the median.
+    Args:
+        features: shape (targets, FEATURES).
+        guesses: plain guesses, shape (targets, GUESSES).
+        centres: what the distributions of :mod:`nodemix.forecasting.anchors` are centred on, in
+            the unit of the row: name to shape (targets,).
+    """
+
+    features: FloatArray
+    guesses: FloatArray
+    centres: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
+def describe(grid: Grid, norm: Norms, targets: Targets) -> Described:
+    """Features and plain guesses of each target.
+
+    Guesses: last value, mean of the last four, same time yesterday and a week ago, mean of the
+    same time over a week, yesterday moved by today's difference, the same place in the last event
+    of this kind, the median.
     """
 
     def z(values: FloatArray) -> FloatArray:
         return norm.forward(values, targets)
 
     recent = np.stack([_value(grid, targets, targets.origin - lag) for lag in RECENT], axis=1)
-    means = np.stack([_mean_before(grid, targets, n) for n in (*MEANS, grid.season)], axis=1)
-    days = _days(grid, targets)
+    means = np.stack(
+        [
+            _mean_before(grid.sums.values, grid.first, targets, steps)
+            for steps in (*MEANS, grid.season)
+        ],
+        axis=1,
+    )
+    days, known_days = _days(grid, targets)
     yesterday, week_ago = days[:, 0], days[:, -1]
     same_time = days.mean(axis=1)
-    around = _around(grid, targets)
     moved = yesterday + recent[:, 0] - _value(grid, targets, targets.origin - grid.season)
-    guesses = (recent[:, 0], means[:, 0], yesterday, week_ago, same_time, moved)
-    anchors = np.concatenate([z(np.stack(guesses, axis=1)), np.zeros((targets.row.size, 1))], 1)
-    level = z(np.concatenate([recent, means, around], axis=1))
-    spread = np.log1p(days.std(axis=1) / _scale(norm, targets))[:, None]
-    return np.concatenate([anchors, level, spread, _calendar(grid, targets)], axis=1), anchors
+    in_event, was_event, event_guess = _event(grid, targets, recent[:, 0])
+    guesses = (recent[:, 0], means[:, 0], yesterday, week_ago, same_time, moved, event_guess)
+    guessed = np.concatenate([z(np.stack(guesses, 1)), np.zeros((targets.row.size, 1))], 1)
+    level = z(np.concatenate([recent, means, _around(grid, targets), _reach(grid, targets)], 1))
+    spreads = np.stack([days.std(axis=1), *_unrest(grid, targets)], axis=1)
+    spread = np.log1p(spreads / norm.scale[targets.row, targets.origin][:, None])
+    told = np.stack([known_days, in_event, was_event, *_observed(grid, targets)], axis=1)
+    features = np.concatenate([guessed, level, spread, told, _calendar(grid, targets)], axis=1)
+    centres = {"last": recent[:, 0], "yesterday": yesterday, "same_time": same_time}
+    return Described(features, guessed, centres)
 
 
 def _value(grid: Grid, targets: Targets, step: IndexArray) -> FloatArray:
-    picked: FloatArray = grid.values[targets.row, np.maximum(step, 0)]
+    picked: FloatArray = grid.values[targets.row, np.maximum(step, grid.first[targets.row])]
     return picked
 
 
-def _scale(norm: Norms, targets: Targets) -> FloatArray:
-    picked: FloatArray = norm.scale[targets.row, targets.origin]
-    return picked
-
-
-def _mean_before(grid: Grid, targets: Targets, steps: int) -> FloatArray:
-    total = np.concatenate([np.zeros((grid.values.shape[0], 1)), grid.values.cumsum(axis=1)], 1)
+def _mean_before(total: FloatArray, first: IndexArray, targets: Targets, steps: int) -> FloatArray:
+    """Mean of the last ``steps`` up to the origin, none before the row began; from its sums."""
     stop = targets.origin + 1
-    start = np.maximum(stop - steps, 0)
+    start = np.minimum(np.maximum(stop - steps, first[targets.row]), targets.origin)
     mean: FloatArray = (total[targets.row, stop] - total[targets.row, start]) / (stop - start)
     return mean
 
@@ -147,14 +222,20 @@ def _yesterday(grid: Grid, targets: Targets) -> IndexArray:
     return targets.origin + targets.lead - days_back * grid.season
 
 
-def _days(grid: Grid, targets: Targets) -> FloatArray:
-    """The same time on the last seven days; where there is none, the newest one that is."""
+def _days(grid: Grid, targets: Targets) -> tuple[FloatArray, FloatArray]:
+    """The same time on the last seven days, and the share of them that are known.
+
+    Where there is none, the newest one that is.
+    """
     newest = _yesterday(grid, targets)
-    columns = []
+    columns, known = [], np.zeros(targets.row.size)
     for day in range(SAME_TIME_DAYS):
         step = newest - day * grid.season
-        columns.append(_value(grid, targets, np.where(step >= 0, step, newest)))
-    return np.stack(columns, axis=1)
+        exists = step >= grid.first[targets.row]
+        step = np.where(exists, step, newest)
+        columns.append(_value(grid, targets, step))
+        known += exists & grid.observed[targets.row, np.maximum(step, 0)]
+    return np.stack(columns, axis=1), known / SAME_TIME_DAYS
 
 
 def _around(grid: Grid, targets: Targets) -> FloatArray:
@@ -163,6 +244,58 @@ def _around(grid: Grid, targets: Targets) -> FloatArray:
     reach = max(1, grid.season // 48)
     steps = (newest - reach, np.minimum(newest + reach, targets.origin))
     return np.stack([_value(grid, targets, step) for step in steps], axis=1)
+
+
+def _reach(grid: Grid, targets: Targets) -> FloatArray:
+    """Lowest and highest value of the last day before the origin, shape (targets, 2)."""
+    pairs, inverse = _origins(targets)
+    windows = [_last_day(grid, row, origin) for row, origin in pairs]
+    reach = np.array([(window.min(), window.max()) for window in windows])
+    picked: FloatArray = reach[inverse]
+    return picked
+
+
+def _origins(targets: Targets) -> tuple[IndexArray, IndexArray]:
+    """The distinct (row, origin) pairs, and which of them each target has."""
+    key = targets.row * (targets.origin.max() + 1) + targets.origin
+    _, at, inverse = np.unique(key, return_index=True, return_inverse=True)
+    return np.stack([targets.row[at], targets.origin[at]], axis=1), inverse
+
+
+def _last_day(grid: Grid, row: int, origin: int) -> FloatArray:
+    start = min(max(origin + 1 - grid.season, int(grid.first[row])), origin)
+    window: FloatArray = grid.values[row, start : origin + 1]
+    return window
+
+
+def _unrest(grid: Grid, targets: Targets) -> list[FloatArray]:
+    """Mean size of a move within the last 16 steps, and within the last day."""
+    sizes = grid.sums.move_sizes
+    return [_mean_before(sizes, grid.first, targets, steps) for steps in (16, grid.season)]
+
+
+def _observed(grid: Grid, targets: Targets) -> list[FloatArray]:
+    """Share of recent steps that were observed, shares that moved, and the age in days."""
+    age = np.maximum(targets.origin - grid.first[targets.row], 0) / grid.season
+    return [
+        _mean_before(grid.sums.observed, grid.first, targets, 16),
+        *(_mean_before(grid.sums.moves, grid.first, targets, steps) for steps in (16, grid.season)),
+        np.log1p(age) / 3.0,
+    ]
+
+
+def _event(
+    grid: Grid, targets: Targets, last: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Whether an event is on at the target and at the origin, and what the last one was like."""
+    if grid.events is None or not grid.events.any():
+        return np.zeros(last.size), np.zeros(last.size), last
+    at = grid.events[targets.row, targets.origin + targets.lead]
+    now = grid.events[targets.row, targets.origin]
+    before = same_place_before(grid.events)[targets.row, targets.origin + targets.lead]
+    known = (at > 0) & (before >= grid.first[targets.row]) & (before <= targets.origin)
+    then = grid.values[targets.row, np.where(known, before, 0)]
+    return (at > 0).astype(np.float64), (now > 0).astype(np.float64), np.where(known, then, last)
 
 
 def _calendar(grid: Grid, targets: Targets) -> FloatArray:

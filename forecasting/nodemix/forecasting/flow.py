@@ -1,48 +1,52 @@
-"""The conditional flow: one small network trained in seconds on the pooled history itself.
+"""The conditional flow: small networks trained in seconds on the pooled history itself.
 
-Each step's distribution comes from a spline conditioned on the recent past, the same time on
-other days and the calendar; the Gaussian copula of past errors joins steps and rows to paths.
+Each step's distribution is a monotone map of normal noise: a gate over plain guesses and over the
+error distributions of simple rules, moved by a spline that is conditioned on the recent past of
+the series, of its other indicators and of the cluster. The Gaussian copula of past errors joins
+steps and rows to paths, and sums of series are forecast like series, so that paths add up.
 (Flows over whole paths explode on step-like demand, autoregressive ones sample far slower.)
-Imports torch through :mod:`nodemix.forecasting.spline`: import this module lazily.
+Imports torch: import this module lazily.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from nodemix.forecasting.copula import joint_noise, recalibrated
+from nodemix.forecasting.anchors import anchors
+from nodemix.forecasting.copula import joint_ranks
 from nodemix.forecasting.errors import ModelFailedError
-from nodemix.forecasting.features import Grid, Norms, Targets, describe, norms
-from nodemix.forecasting.guard import guarded
-from nodemix.forecasting.residuals import IndexArray
-from nodemix.forecasting.rows import to_forecast, to_rows
-from nodemix.forecasting.season import steps_per_day
-from nodemix.forecasting.spline import (
-    BOUND,
-    SplineNet,
-    TrainingSet,
-    TrainSettings,
-    one_thread,
-    train,
+from nodemix.forecasting.features import Grid
+from nodemix.forecasting.guard import guarded, uncrossed
+from nodemix.forecasting.hierarchy import Tree, coherent, tree
+from nodemix.forecasting.margins import Margins, margins
+from nodemix.forecasting.net import DemandNet
+from nodemix.forecasting.rows import to_forecast
+from nodemix.forecasting.sets import (
+    NAME,
+    Known,
+    evenly,
+    grid_of,
+    is_enough,
+    past_and_held_out,
+    training_end,
 )
-from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray, Horizon
-from torch import Tensor
+from nodemix.forecasting.tables import Tables
+from nodemix.forecasting.train import Progress, TrainSettings, one_thread, train
+from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray, Horizon, Samples
 
-NAME = "flow"
-MAX_DAYS = 28
-MIN_SEASONS = 3.0
-MAX_ORIGINS = 400
-MAX_TARGETS = 60_000
-MIN_JUDGED_ORIGINS, JUDGED_ORIGINS = 30, 120
-JUDGED_TARGETS = 300_000
+ROUNDING = 1e-4
+"""Of normalised demand in 32 bits."""
+
+LEAST_JUDGED_STEPS = 8
+PERSISTENCE = 0.9
+"""Of noise that is assumed where fewer past origins than that can be judged."""
+
+MIN_JUDGED_DAYS = 3
+MIN_JUDGED_ORIGINS, JUDGED_ORIGINS = 30, 90
+JUDGED_TARGETS = 400_000
 """Past noise of many rows and steps takes fewer origins, to bound time and memory."""
-
-NOISE_LIMIT = BOUND
-"""Beyond its knots the spline is a straight line that nothing has taught."""
-
-CHUNK = 8192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +54,19 @@ class Fitted:
     """What training leaves behind.
 
     Args:
-        net: the network.
-        noise: what the noise would have been, shape (origins, rows, steps).
+        nets: the networks; their quantiles are averaged.
+        series, indicators: what they were trained for.
+        until_s: time of the newest step that a weight was fitted to.
+        noise: what the noise would have been, shape (origins, rows of the tree, steps).
+        margins: how that noise was really distributed.
     """
 
-    net: SplineNet
+    nets: tuple[DemandNet, ...]
+    series: tuple[str, ...]
+    indicators: tuple[str, ...]
+    until_s: float
     noise: FloatArray
+    margins: Margins
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,128 +74,181 @@ class Flow:
     """A conditional spline flow.
 
     Args:
-        train_s: seconds training may take; only a guard, the number of steps is fixed.
+        train_s: seconds training may take; only a guard, the number of steps is bounded.
         settings: of the training.
         clock: seconds, monotonic.
-        fitted: used instead of training; for the same rows and steps.
+        fitted: used instead of training; for the same series, indicators and steps.
+        start: networks to go on from instead of new ones.
+        watch: told about progress.
     """
 
-    train_s: float = 10.0
+    train_s: float = 60.0
     settings: TrainSettings = field(default_factory=TrainSettings)
     clock: Callable[[], float] = time.monotonic
     fitted: Fitted | None = None
+    start: tuple[DemandNet, ...] = ()
+    watch: Callable[[Progress], None] | None = None
     name: str = NAME
 
     def trained(self, history: DemandHistory, horizon: Horizon, rng: np.random.Generator) -> "Flow":
-        """The same model with its network trained on ``history``."""
-        grid = _grid(history)
-        origins = past_origins(grid, horizon.steps, MAX_ORIGINS)
+        """The same model with its networks trained on ``history``, less its held-out end.
+
+        Networks to start from are taken as they are where there is too little to learn from.
+        """
+        whole = tree(history)
+        grid = grid_of(whole.history, horizon.steps)
+        nets, end = self.start, 0
+        if not self.start or is_enough(grid, horizon.steps):
+            end = training_end(grid, horizon.steps)
+            nets = self._learnt(whole, grid, end, horizon.steps, rng)
+        until_s = grid.start_s + end * grid.step_s
+        nothing = np.zeros((0, grid.values.shape[0], horizon.steps))
+        fitted = Fitted(
+            nets, history.series, history.indicators, until_s, nothing, margins(nothing)
+        )
+        return replace(self, fitted=fitted).calibrated(history, horizon)
+
+    def _learnt(
+        self, whole: Tree, grid: Grid, end: int, steps: int, rng: np.random.Generator
+    ) -> tuple[DemandNet, ...]:
+        """Networks trained on what comes before ``end``."""
         seed = int(rng.integers(2**62))
         with one_thread():
-            past = _training_set(grid, origins, horizon.steps, rng)
-            net = train(past, self.settings, seed, self._watch())
-            with torch.no_grad():
-                noise = _past_noise(net, grid, horizon.steps)
-        return replace(self, fitted=Fitted(net, noise))
+            targets = self.settings.targets
+            past, held_out = past_and_held_out(whole, grid, end, steps, targets, rng)
+            return train(past, held_out, self.settings, seed, self._watch(), self.start)
+
+    def calibrated(self, history: DemandHistory, horizon: Horizon) -> "Flow":
+        """The same networks with their margins and their copula from the end of ``history``."""
+        fitted = self._fit_for(history)
+        whole = tree(history)
+        grid = grid_of(whole.history, horizon.steps)
+        with one_thread(), torch.no_grad():
+            noise = _past_noise(fitted, whole, grid, horizon.steps)
+        return replace(self, fitted=replace(fitted, noise=noise, margins=margins(noise)))
 
     def forecast(
         self, history: DemandHistory, horizon: Horizon, rng: np.random.Generator
     ) -> DemandForecast:
         """See :class:`nodemix.forecasting.types.Forecaster`."""
-        fitted = self.fitted or self.trained(history, horizon, rng).fitted
-        grid = _grid(history)
-        if fitted is None or fitted.noise.shape[1:] != (grid.values.shape[0], horizon.steps):
-            raise ModelFailedError(NAME, "its network was trained for other series or steps")
-        noise = recalibrated(joint_noise(fitted.noise, horizon.draws, rng), fitted.noise)
-        with one_thread(), torch.no_grad():
-            paths = _paths(fitted.net, grid, np.clip(noise, -NOISE_LIMIT, NOISE_LIMIT))
-        return to_forecast(history, guarded(NAME, paths, grid.values))
+        model = self if self.fitted else self.trained(history, horizon, rng)
+        return next(model.paths_at(history, [history.steps - 1], horizon, rng))
 
-    def _watch(self) -> Callable[[Tensor], None]:
+    def paths_at(
+        self,
+        history: DemandHistory,
+        origins: list[int],
+        horizon: Horizon,
+        rng: np.random.Generator,
+    ) -> Iterator[DemandForecast]:
+        """Forecasts from several past steps of one history, in one go and far faster.
+
+        Args:
+            history: without holes; where it was filled, it was so from the past alone.
+            origins: last known step of each forecast.
+            horizon: see there.
+            rng: source of randomness.
+        """
+        for origin, paths in zip(origins, self._paths(history, origins, horizon, rng), strict=True):
+            yield to_forecast(history.until(origin + 1), paths)
+
+    def _paths(
+        self,
+        history: DemandHistory,
+        origins: list[int],
+        horizon: Horizon,
+        rng: np.random.Generator,
+    ) -> Iterator[Samples]:
+        """Of every row, shape (rows, draws, steps), for each origin."""
+        fitted = self._fit_for(history)
+        whole = tree(history)
+        grid = grid_of(whole.history, horizon.steps)
+        if fitted.noise.shape[1:] != (grid.values.shape[0], horizon.steps):
+            raise ModelFailedError(NAME, "its networks were trained for other series or steps")
+        skipped = history.steps - grid.values.shape[1]
+        for origin in origins:
+            at = np.array([origin - skipped])
+            noise = fitted.margins.spread(horizon.draws, rng)
+            with one_thread(), torch.no_grad():
+                known = Known.of(whole, grid, at, horizon.steps, anchors(grid, at, horizon.steps))
+                z = _tables(fitted.nets, known).forward(noise).reshape(-1, horizon.draws)
+            values = np.maximum(known.norm.backward(z, known.targets), 0.0)
+            places = joint_ranks(fitted.noise, horizon.draws, rng)
+            dealt = np.take_along_axis(values.reshape(places.shape), places, axis=2)
+            paths = guarded(NAME, dealt.transpose(0, 2, 1), grid.values[:, : at[0] + 1])
+            yield _added_up(paths, whole)
+
+    def _fit_for(self, history: DemandHistory) -> Fitted:
+        if self.fitted is None:
+            raise ModelFailedError(NAME, "it was never trained")
+        if (self.fitted.series, self.fitted.indicators) != (history.series, history.indicators):
+            raise ModelFailedError(NAME, "its networks were trained for other series or steps")
+        return self.fitted
+
+    def _watch(self) -> Callable[[Progress], None]:
         started_s = self.clock()
 
-        def check(loss: Tensor) -> None:
-            if not bool(torch.isfinite(loss)):
+        def check(progress: Progress) -> None:
+            if not np.isfinite(progress.loss):
                 raise ModelFailedError(NAME, "training diverged")
             if self.clock() - started_s > self.train_s:
                 raise ModelFailedError(NAME, f"training took longer than {self.train_s:g} s")
+            if self.watch is not None:
+                self.watch(progress)
 
         return check
 
 
-def past_origins(grid: Grid, steps: int, most: int) -> IndexArray:
-    """Up to ``most`` origins, evenly spread, with a day before and ``steps`` after each."""
-    first, last = grid.season, grid.values.shape[1] - 1 - steps
-    if grid.values.shape[1] < MIN_SEASONS * grid.season + steps:
-        have = grid.values.shape[1] / grid.season
-        need = MIN_SEASONS + steps / grid.season
-        raise ModelFailedError(NAME, f"{have:.1f} days of history, needs {need:.1f}")
-    return np.unique(np.linspace(first, last, most).round().astype(np.int64))
+def _tables(nets: tuple[DemandNet, ...], known: Known) -> Tables:
+    """Quantiles of each target, averaged over the networks."""
+    found = torch.stack([net(known.seen) for net in nets]).mean(dim=0)
+    quantiles = found.flatten(0, 2).numpy().astype(np.float64)
+    return Tables(uncrossed(NAME, quantiles.T, ROUNDING).T)
 
 
-def _grid(history: DemandHistory) -> Grid:
-    season = steps_per_day(history.step_s)
-    values = to_rows(history)[:, -MAX_DAYS * season :]
-    start_s = history.end_s - (values.shape[1] - 1) * history.step_s
-    return Grid(values, start_s, history.step_s, season)
+def _past_noise(fitted: Fitted, whole: Tree, grid: Grid, steps: int) -> FloatArray:
+    """What the noise would have been, shape (origins, rows, steps).
+
+    From origins after the last step that a weight was fitted to, and a few days at least. Demand
+    that stays where it is keeps its place among equals over all steps, so that a path of step-like
+    demand is one.
+    """
+    rows, have = grid.values.shape
+    affordable = JUDGED_TARGETS // (rows * steps)
+    most = min(JUDGED_ORIGINS, max(MIN_JUDGED_ORIGINS, affordable))
+    unseen = round((fitted.until_s - grid.start_s) / grid.step_s)
+    last = have - 1 - steps
+    first = max(grid.season, min(unseen - 1, last - MIN_JUDGED_DAYS * grid.season))
+    rng = np.random.default_rng(0)
+    if last - first < LEAST_JUDGED_STEPS:
+        return _assumed_noise(rows, steps, rng)
+    origins = evenly(first, last, most)
+    noise = np.empty((origins.size, rows, steps))
+    errors = anchors(grid, origins, steps)
+    for i, origin in enumerate(origins):
+        known = Known.of(whole, grid, np.array([origin]), steps, errors)
+        actual = grid.values[known.targets.row, origin + known.targets.lead]
+        table = _tables(fitted.nets, known)
+        ties = np.repeat(rng.random(rows), steps)
+        found = table.inverse(known.norm.forward(actual, known.targets), ties)
+        noise[i] = found.reshape(rows, steps)
+    return noise
 
 
-def _tensors(grid: Grid, norm: Norms, targets: Targets) -> tuple[Tensor, Tensor]:
-    features, anchors = describe(grid, norm, targets)
-    return (
-        torch.from_numpy(features.astype(np.float32)),
-        torch.from_numpy(anchors.astype(np.float32)),
-    )
+def _assumed_noise(rows: int, steps: int, rng: np.random.Generator) -> FloatArray:
+    """Noise that stays much the same from step to step, where the past is too short to say."""
+    shape = (MIN_JUDGED_ORIGINS, rows, steps)
+    fresh = np.sqrt(1.0 - PERSISTENCE**2) * rng.standard_normal(shape)
+    fresh[:, :, 0] = rng.standard_normal(shape[:2])
+    noise: FloatArray = fresh
+    for step in range(1, steps):
+        noise[:, :, step] += PERSISTENCE * noise[:, :, step - 1]
+    return noise
 
 
-def _actual(grid: Grid, norm: Norms, targets: Targets) -> Tensor:
-    values = grid.values[targets.row, targets.origin + targets.lead]
-    return torch.from_numpy(norm.forward(values, targets).astype(np.float32))
-
-
-def _training_set(
-    grid: Grid, origins: IndexArray, steps: int, rng: np.random.Generator
-) -> TrainingSet:
-    rows = grid.values.shape[0]
-    count = min(MAX_TARGETS, origins.size * rows * steps)
-    targets = Targets(
-        row=rng.integers(rows, size=count),
-        origin=rng.choice(origins, size=count),
-        lead=rng.integers(1, steps + 1, size=count),
-    )
-    norm = norms(grid, origins)
-    return TrainingSet(*_tensors(grid, norm, targets), _actual(grid, norm, targets))
-
-
-def _past_noise(net: SplineNet, grid: Grid, steps: int) -> FloatArray:
-    """What the noise would have been, shape (origins, rows, steps)."""
-    affordable = JUDGED_TARGETS // (grid.values.shape[0] * steps)
-    origins = past_origins(grid, steps, min(JUDGED_ORIGINS, max(MIN_JUDGED_ORIGINS, affordable)))
-    norm = norms(grid, origins)
-    targets = Targets.at(origins, grid.values.shape[0], steps)
-    features, anchors = _tensors(grid, norm, targets)
-    actual = _actual(grid, norm, targets)[:, None]
-    noise = np.concatenate(
-        [
-            net.maps(features[part], anchors[part]).inverse(actual[part]).numpy()
-            for part in _chunks(len(actual))
-        ]
-    )
-    return noise.astype(np.float64).reshape(origins.size, -1, steps)
-
-
-def _chunks(count: int) -> list[slice]:
-    return [slice(start, start + CHUNK) for start in range(0, count, CHUNK)]
-
-
-def _paths(net: SplineNet, grid: Grid, noise: FloatArray) -> FloatArray:
-    """Demand of each row, draw and step from correlated normal noise of the same shape."""
-    rows, draws, steps = noise.shape
-    now = np.array([grid.values.shape[1] - 1])
-    norm = norms(grid, now)
-    targets = Targets.at(now, rows, steps)
-    maps = net.maps(*_tensors(grid, norm, targets))
-    flat = noise.transpose(0, 2, 1).reshape(rows * steps, draws)
-    z = maps.forward(torch.from_numpy(flat.astype(np.float32))).numpy().astype(np.float64)
-    values = norm.backward(np.clip(z, -20.0, 20.0), targets)
-    return values.reshape(rows, steps, draws).transpose(0, 2, 1)
+def _added_up(paths: FloatArray, whole: Tree) -> Samples:
+    """Coherent paths of the workloads' rows."""
+    indicators = len(whole.history.indicators)
+    _, draws, steps = paths.shape
+    shaped = paths.astype(np.float32).reshape(-1, indicators, draws, steps)
+    return coherent(shaped, whole).reshape(-1, draws, steps)

@@ -1,7 +1,7 @@
 """Between the (series, indicator) layout of the contracts and the flat rows models work on."""
 
 import numpy as np
-from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray
+from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray, Samples
 
 
 def to_rows(history: DemandHistory) -> FloatArray:
@@ -9,7 +9,7 @@ def to_rows(history: DemandHistory) -> FloatArray:
     return history.values.reshape(-1, history.steps)
 
 
-def to_forecast(history: DemandHistory, paths: FloatArray) -> DemandForecast:
+def to_forecast(history: DemandHistory, paths: FloatArray | Samples) -> DemandForecast:
     """The forecast right after ``history`` of ``paths``, shape (rows, draws, steps); clips at 0."""
     rows, draws, steps = paths.shape
     shape = (len(history.series), rows // max(1, len(history.series)), draws, steps)

@@ -1,5 +1,6 @@
 """Demand as it was and as it may become."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -8,8 +9,25 @@ from nodemix.forecasting.errors import ShapeError
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 Samples = NDArray[np.float32]
 """Joint sample paths, shape (draws, series, steps, indicators)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something known in advance that moves demand: a sale, a nightly batch, a load test.
+
+    Args:
+        name: of the kind; earlier events of the same name are what is learnt from.
+        start_s, end_s: seconds since the epoch, the end not included.
+        series: ids that it moves; empty for all.
+    """
+
+    name: str
+    start_s: float
+    end_s: float
+    series: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +41,8 @@ class DemandHistory:
         step_s: seconds between steps.
         values: shape (series, indicators, steps); NaN where nothing was observed.
         parents: id of each series' parent in the hierarchy; empty string at the top.
+        observed: where ``values`` were observed, not filled in; same shape; None for everywhere.
+        events: what is known to happen, in the past and in the future.
     """
 
     series: tuple[str, ...]
@@ -31,11 +51,15 @@ class DemandHistory:
     step_s: float
     values: FloatArray
     parents: tuple[str, ...] = ()
+    observed: BoolArray | None = None
+    events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
         expected = (len(self.series), len(self.indicators))
         if self.values.ndim != 3 or self.values.shape[:2] != expected:
             raise ShapeError("values", (*expected, "steps"), self.values.shape)
+        if self.observed is not None and self.observed.shape != self.values.shape:
+            raise ShapeError("observed", self.values.shape, self.observed.shape)
 
     @property
     def steps(self) -> int:
@@ -48,8 +72,20 @@ class DemandHistory:
         return self.start_s + (self.steps - 1) * self.step_s
 
     def until(self, steps: int) -> "DemandHistory":
-        """The first ``steps`` steps: what was known then."""
-        return replace(self, values=self.values[:, :, :steps])
+        """The first ``steps`` steps: what was known then. Events stay: they were known."""
+        observed = None if self.observed is None else self.observed[:, :, :steps]
+        return replace(self, values=self.values[:, :, :steps], observed=observed)
+
+    def only(self, index: Sequence[int]) -> "DemandHistory":
+        """The series at these positions, in this order."""
+        picked = list(index)
+        return replace(
+            self,
+            series=tuple(self.series[i] for i in picked),
+            parents=tuple(self.parents[i] for i in picked) if self.parents else (),
+            values=self.values[picked],
+            observed=None if self.observed is None else self.observed[picked],
+        )
 
 
 @dataclass(frozen=True, slots=True)

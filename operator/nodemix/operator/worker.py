@@ -17,7 +17,11 @@ from threading import Thread
 from typing import TypeVar
 
 import numpy as np
+from nodemix.forecasting.calibrate import CalibrationReport
+from nodemix.forecasting.champion import ForecastSettings, forecast_demand
+from nodemix.forecasting.clean import hold
 from nodemix.forecasting.errors import ForecastError
+from nodemix.forecasting.memory import ForecastMemory, forecast_and_remember
 from nodemix.forecasting.types import DemandForecast, DemandHistory, Horizon
 from nodemix.operator.errors import DecisionFailedError
 from nodemix.optimizer.catalog.types import Catalog
@@ -25,6 +29,9 @@ from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.snapshot import Snapshot
+
+BUDGET_S, TRAIN_S = 20.0, 50.0
+"""Even where each model takes all the time it may, a decision ends within ``timeout_s``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,22 +64,56 @@ class DecisionOutcome:
     Args:
         forecast: what the plan was made for; None where it was made for the requests.
         forecast_failure: why no fresh forecast could be made; empty if it could.
+        calibration: how well former forecasts kept their word; None where none is remembered.
     """
 
     recommendation: Recommendation
     forecast: DemandForecast | None = None
     forecast_failure: str = ""
+    calibration: CalibrationReport | None = None
 
 
 T = TypeVar("T")
 
 
-def decide_in_worker(request: DecisionRequest) -> DecisionOutcome:
-    """Forecast and decide, in this process."""
+@dataclass(slots=True, eq=False)
+class Memories:
+    """What a process remembers of each policy's forecasts between decisions.
+
+    Args:
+        settings: of the elections, which are held a few times a day: training may take longer.
+        most: policies remembered; the one asked longest ago is forgotten first.
+    """
+
+    settings: ForecastSettings = field(
+        default_factory=lambda: ForecastSettings(budget_s=BUDGET_S, train_s=TRAIN_S)
+    )
+    most: int = 16
+    _of_policy: dict[str, ForecastMemory] = field(default_factory=dict, repr=False)
+
+    def of(self, policy: str) -> ForecastMemory:
+        """Empty for a policy that was never asked about."""
+        return self._of_policy.get(policy) or ForecastMemory()
+
+    def keep(self, policy: str, memory: ForecastMemory) -> None:
+        """Take the place of what was remembered of the policy."""
+        self._of_policy.pop(policy, None)
+        self._of_policy[policy] = memory
+        while len(self._of_policy) > self.most:
+            self._of_policy.pop(next(iter(self._of_policy)))
+
+
+def decide_in_worker(request: DecisionRequest, memories: Memories | None = None) -> DecisionOutcome:
+    """Forecast and decide, in this process.
+
+    Args:
+        memories: of former decisions, brought up to date; None trains and compares every model
+            anew, so that the same request gives the same plan.
+    """
     from nodemix.optimizer.planner import decide  # noqa: PLC0415 - heavy, worker only
 
     rng = np.random.default_rng(request.seed)
-    forecast, failure = _forecast(request, rng)
+    forecast, failure, calibration = _forecast(request, rng, memories)
     recommendation = decide(
         request.snapshot,
         forecast,
@@ -82,28 +123,53 @@ def decide_in_worker(request: DecisionRequest) -> DecisionOutcome:
         time.monotonic,
         request.warm,
     )
-    return DecisionOutcome(recommendation, forecast, failure)
+    return DecisionOutcome(recommendation, forecast, failure, calibration)
+
+
+_REMEMBERED = Memories()
+"""Of the process that decides; it ends with the process."""
+
+
+def decide_and_remember(request: DecisionRequest) -> DecisionOutcome:
+    """The decision of a process that decides again and again."""
+    return decide_in_worker(request, _REMEMBERED)
 
 
 def _forecast(
-    request: DecisionRequest, rng: np.random.Generator
-) -> tuple[DemandForecast | None, str]:
-    """A fresh forecast, else the previous one held and widened, else none; and why."""
-    from nodemix.forecasting.champion import forecast_demand  # noqa: PLC0415 - heavy, worker only
-    from nodemix.forecasting.clean import hold  # noqa: PLC0415 - heavy, worker only
-
+    request: DecisionRequest, rng: np.random.Generator, memories: Memories | None = None
+) -> tuple[DemandForecast | None, str, CalibrationReport | None]:
+    """A fresh forecast, else the previous one held and widened, else none; why; calibration."""
     if request.history is None:
-        return None, ""
+        return None, "", None
     try:
-        return forecast_demand(request.history, request.horizon, rng, request.now_s), ""
+        forecast, calibration = _fresh(request, request.history, rng, memories)
     except ForecastError as err:
         failure = str(err)
+    else:
+        return forecast, "", calibration
     if request.previous is None:
-        return None, failure
+        return None, failure, None
     try:
-        return hold(request.previous, request.now_s), failure
+        return hold(request.previous, request.now_s), failure, None
     except ForecastError as err:
-        return None, f"{failure}. Nor can the last forecast be held: {err}"
+        return None, f"{failure}. Nor can the last forecast be held: {err}", None
+
+
+def _fresh(
+    request: DecisionRequest,
+    history: DemandHistory,
+    rng: np.random.Generator,
+    memories: Memories | None,
+) -> tuple[DemandForecast, CalibrationReport | None]:
+    """A forecast, by what is remembered of the policy where anything may be."""
+    if memories is None:
+        return forecast_demand(history, request.horizon, rng, request.now_s), None
+    name = request.policy.name
+    forecast, memory = forecast_and_remember(
+        history, request.horizon, rng, request.now_s, memories.of(name), memories.settings
+    )
+    memories.keep(name, memory)
+    return forecast, memory.report()
 
 
 def warm_up() -> None:
@@ -162,7 +228,7 @@ class DecisionWorker:
             OptimizerError, ForecastError: as raised by the decision itself.
         """
         async with self._turn:
-            return await self._run(decide_in_worker, request)
+            return await self._run(decide_and_remember, request)
 
     async def _run(self, job: Callable[..., T], *args: object) -> T:
         self._executor = self._executor or self.start()
