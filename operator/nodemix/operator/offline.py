@@ -15,6 +15,7 @@ from nodemix.operator.api.policy import ForecastSpec, NodeMixPolicySpec
 from nodemix.operator.api.translate import to_policy
 from nodemix.operator.errors import EmptySelectionError, PolicyError
 from nodemix.operator.metrics.history import DEFAULT_STEP_S, history_from_file, only_series
+from nodemix.operator.metrics.known_events import with_events
 from nodemix.operator.prices.static_file import file_catalog
 from nodemix.operator.report.document import PlanDocument, to_document
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest, decide_in_worker, warm_up
@@ -130,7 +131,8 @@ def read_history(path: Path | None, terms: Terms, snapshot: Snapshot) -> DemandH
     if path is None:
         return None
     present = {str(pod.workload) for pod in snapshot.pods}
-    return only_series(history_from_file(path, terms.step_s), present)
+    history = only_series(history_from_file(path, terms.step_s), present)
+    return with_events(history, terms.forecast)
 
 
 def observe(path: Path | None, kubeconfig: Path | None = None) -> Snapshot:

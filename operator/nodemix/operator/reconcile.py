@@ -27,6 +27,7 @@ from nodemix.operator.errors import (
     PolicyConflictError,
     StaleViewError,
 )
+from nodemix.operator.metrics.known_events import with_events
 from nodemix.operator.metrics.sources import DemandReading
 from nodemix.operator.prices.books import PriceReading
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest
@@ -194,7 +195,7 @@ def _request(
         snapshot=snapshot,
         policy=policy.policy,
         catalog=catalog,
-        history=reading.history,
+        history=with_events(reading.history, forecast),
         horizon=Horizon(steps=steps, draws=DRAWS),
         now_s=now_s,
         previous=previous,

@@ -118,6 +118,15 @@ BROKEN_POLICIES = (
         "spec.forecast.lookbackSeconds",
         "lookbackSeconds is below horizonSeconds; a forecast needs at least as much past",
     ),
+    Broken(
+        _forecast(
+            events=[
+                {"name": "sale", "start": "2026-07-03T20:00:00Z", "end": "2026-07-03T08:00:00Z"}
+            ]
+        ),
+        "spec.forecast.events[0].end",
+        "end is not after start; exchange them, or correct the one that is wrong",
+    ),
 )
 
 _OFFER: Json = {"instanceType": "m5.large", "zone": "a", "capacityType": "spot", "usdPerHour": 0.1}

@@ -129,7 +129,7 @@ def test_series_are_sorted_and_pods_come_first() -> None:
     assert history is not None
     assert history.series == (CART, QUEUE)
     assert history.indicators == ("pods", "cpu_milli")
-    assert history.parents == ("", "")
+    assert history.parents == ("shop", "shop")
 
 
 def test_only_the_wanted_series_are_kept() -> None:

@@ -21,6 +21,7 @@ from nodemix.operator.api.values import (
     Probability,
     Usd,
     Word,
+    Workload,
 )
 from pydantic import Field, model_validator
 
@@ -231,6 +232,28 @@ class QuerySpec(ApiModel):
     labels: QueryLabels = Field(default_factory=QueryLabels)
 
 
+class EventSpec(ApiModel):
+    """Something known in advance that moves demand: a sale, a nightly batch, a load test."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.start < self.end",
+            "end is not after start; exchange them, or correct the one that is wrong",
+            lambda event: event.start.timestamp() < event.end.timestamp(),
+            "end",
+        ),
+    )
+
+    name: Word
+    """Of the kind of event; earlier ones of the same name are what is learnt from."""
+    start: Moment
+    """When it begins."""
+    end: Moment
+    """When it is over."""
+    workloads: tuple[Workload, ...] = Field(default=(), max_length=100)
+    """Which workloads it moves, e.g. shop/Deployment/cart; empty for all."""
+
+
 def _quantiles_are_inside(quantiles: tuple[float, ...]) -> bool:
     return all(0 < quantile < 1 for quantile in quantiles)
 
@@ -269,6 +292,8 @@ class ForecastSpec(ApiModel):
     """Quantiles of the forecast that are reported."""
     queries: tuple[QuerySpec, ...] = Field(default=(), max_length=30)
     """PromQL that replaces the default queries of the same indicator and kind."""
+    events: tuple[EventSpec, ...] = Field(default=(), max_length=100)
+    """What is known to happen, past and future; demand in it is forecast from earlier ones."""
 
 
 class PrometheusSpec(ApiModel):

@@ -62,6 +62,12 @@ class Grid:
         return position.astype(np.int64)
 
 
+def namespace_of(series: str) -> str:
+    """The pool that a workload's demand is summed up in: its namespace; empty if it has none."""
+    namespace, slash, _ = series.partition("/")
+    return namespace if slash else ""
+
+
 class _Peak:
     """The highest value of each step."""
 
@@ -135,7 +141,7 @@ class HistoryBuilder:
             start_s=self._grid.start_s,
             step_s=self._grid.step_s,
             values=values,
-            parents=("",) * len(series),
+            parents=tuple(namespace_of(name) for name in series),
         )
 
 
@@ -237,13 +243,18 @@ def _read_sample(where: str, row: Mapping[str, str | None]) -> tuple[str, str, f
         )
     try:
         value = float(row["value"] or "nan")
-        time_s = _seconds(row["timestamp"] or "")
+        time_s = seconds_of(row["timestamp"] or "")
     except ValueError as err:
         raise HistoryError(f"{where}: {err}; write a number") from err
     return workload, row["indicator"] or PODS, time_s, value
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
+    """Seconds since the epoch of a number, or of an ISO 8601 time, UTC where it says nothing.
+
+    Raises:
+        ValueError: it is neither.
+    """
     try:
         return float(text)
     except ValueError:

@@ -48,7 +48,7 @@ class MetricsServer:
             start_s=grid.start_s,
             step_s=step_s,
             values=np.array([_indicators(members[key]) for key in keys])[:, :, None],
-            parents=("",) * len(keys),
+            parents=tuple(key.namespace for key in keys),
         )
 
     async def _usage(self) -> Mapping[tuple[str, str], tuple[Fraction, Fraction]]:
