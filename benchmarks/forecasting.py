@@ -14,18 +14,27 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from nodemix.forecasting.champion import SIMPLE, simple_model
 from nodemix.forecasting.clean import CleanHistory, clean
 from nodemix.forecasting.errors import ForecastError
+from nodemix.forecasting.evaluate import (
+    Scale,
+    Sums,
+    added,
+    day_to_day,
+    score_origin,
+    summarise,
+)
+from nodemix.forecasting.rows import to_rows
 from nodemix.forecasting.season import steps_per_day
-from nodemix.forecasting.types import DemandHistory, FloatArray, Horizon
+from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray, Horizon
 
-from benchmarks.forecast_models import MODELS, Speaker, trainer
-from benchmarks.forecast_scores import Scale, Sums, added, day_to_day, score_origin, summarise
+from benchmarks.forecast_models import MODELS, NAMES, Alone, Known, Speaker, trainer
 from benchmarks.traces import Trace, read_trace
 
 STEPS, DRAWS = 48, 200
@@ -68,8 +77,8 @@ def windows(steps: int, horizon: int = STEPS) -> Windows:
 def known_rows(trace: Trace, split: Windows) -> Trace:
     """The rows that were observed for a day before training ended; others cannot be learnt."""
     day = steps_per_day(trace.history.step_s)
-    seen = np.isfinite(trace.history.values[:, 0, : split.training]).sum(axis=1)
-    return trace.only(np.flatnonzero(seen >= day).astype(np.int64))
+    seen = np.isfinite(trace.history.values[:, :, : split.training]).sum(axis=2)
+    return trace.only(seen >= day)
 
 
 def ready_at(history: DemandHistory, length: int) -> CleanHistory:
@@ -78,19 +87,24 @@ def ready_at(history: DemandHistory, length: int) -> CleanHistory:
     return clean(known, known.end_s, NEVER_STALE_S)
 
 
+def known_before(history: DemandHistory, split: Windows) -> Known:
+    """What models may learn from before the first origin."""
+    return Known(ready_at(history, split.training), ready_at(history, split.calibration))
+
+
 def run_model(name: str, trace: Trace, split: Windows, seed: int, *, keep: bool) -> Outcome:
     """Train once, forecast from every origin, score."""
     horizon, rng = Horizon(STEPS, DRAWS), np.random.default_rng(seed)
     started_s = time.perf_counter()
-    speaker = trainer(name)(ready_at(trace.history, split.training), horizon, rng)
+    speaker = trainer(name)(known_before(trace.history, split), horizon, rng)
     trained_s = time.perf_counter()
-    values = trace.history.values[:, 0]
+    values = trace.values
     scale = day_to_day(values[:, : split.origins[0]], steps_per_day(trace.history.step_s))
     rows, totals, kept, spoken_s = [], [], [], 0.0
     for origin in split.origins:
         ready = ready_at(trace.history, origin)
         asked_s = time.perf_counter()
-        samples = _paths(speaker, ready, horizon, rng)
+        samples = joint_paths(speaker, ready, horizon, rng)[trace.rows]
         spoken_s += time.perf_counter() - asked_s
         actual = values[:, origin : origin + STEPS]
         rows.append(score_origin(samples, actual, rng))
@@ -101,20 +115,35 @@ def run_model(name: str, trace: Trace, split: Windows, seed: int, *, keep: bool)
         "model": name,
         **summarise(added(rows), scale),
         **_total_figures(trace, scale, added(totals), split),
+        **direct_figures(name, trace, split, scale, seed),
         "rows": len(values),
         "rows_scored": int(scale.counts.sum()),
         "train_seconds": trained_s - started_s,
         "forecast_ms_per_row": 1000 * spoken_s / (len(split.origins) * len(values)),
+        "shares": shares_of(speaker, trace),
     }
     return Outcome(figures, kept)
 
 
-def _paths(
+def shares_of(speaker: Speaker, trace: Trace) -> dict[str, float]:
+    """Share of the futures that each model of a champion speaks in, mean over rows."""
+    if isinstance(speaker, Alone):
+        return {}
+    heard = {name: speaker.share_of(name)[trace.exists] for name in speaker.speaking()}
+    return {name: float(share.mean()) for name, share in heard.items()}
+
+
+def joint_paths(
     speaker: Speaker, ready: CleanHistory, horizon: Horizon, rng: np.random.Generator
 ) -> FloatArray:
-    """Joint paths, shape (rows, draws, steps)."""
-    samples = speaker.forecast(ready, horizon, rng).samples
-    return samples[:, :, :, 0].transpose(1, 0, 2).astype(np.float64)
+    """Joint paths of every series and indicator, shape (series x indicators, draws, steps)."""
+    return paths_of(speaker.forecast(ready, horizon, rng))
+
+
+def paths_of(forecast: DemandForecast) -> FloatArray:
+    """Joint paths of a forecast, as :func:`joint_paths` gives them."""
+    by_row = forecast.samples.transpose(1, 3, 0, 2)
+    return by_row.reshape(-1, forecast.draws, forecast.steps).astype(np.float64)
 
 
 def _members(trace: Trace, scale: Scale) -> dict[str, np.ndarray[Any, np.dtype[np.intp]]]:
@@ -141,7 +170,7 @@ def _score_totals(
 
 
 def _total_figures(trace: Trace, scale: Scale, sums: Sums, split: Windows) -> dict[str, float]:
-    past = trace.history.values[:, 0, : split.origins[0]]
+    past = trace.values[:, : split.origins[0]]
     members = _members(trace, scale).values()
     if not members:
         return {}
@@ -151,6 +180,31 @@ def _total_figures(trace: Trace, scale: Scale, sums: Sums, split: Windows) -> di
         return {}
     figures = summarise(sums, found)
     return {f"total_{name}": figures[name] for name in ("scrps", "coverage_95", "maximum_crps")}
+
+
+def direct_figures(
+    name: str, trace: Trace, split: Windows, scale: Scale, seed: int
+) -> dict[str, float]:
+    """What a simple model scores that is asked about the sums themselves; none for other models."""
+    members = _members(trace, scale)
+    if name not in SIMPLE or not members:
+        return {}
+    horizon, rng, model = Horizon(STEPS, DRAWS), np.random.default_rng(seed), simple_model(name)
+    parts = []
+    for origin in split.origins:
+        rows = to_rows(ready_at(trace.history, origin).history)[trace.rows]
+        summed = replace(
+            trace.history.until(origin),
+            series=("all",),
+            parents=(),
+            indicators=tuple(members),
+            values=np.stack([rows[of].sum(axis=0) for of in members.values()])[None],
+        )
+        actual = trace.values[:, origin : origin + STEPS]
+        true = np.stack([actual[of].sum(axis=0) for of in members.values()])
+        parts.append(score_origin(paths_of(model.forecast(summed, horizon, rng)), true, rng))
+    figures = _total_figures(trace, scale, added(parts), split)
+    return {name.replace("total_", "direct_total_"): value for name, value in figures.items()}
 
 
 def run_trace(path: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -195,7 +249,7 @@ def _line(record: dict[str, Any]) -> str:
 def _dump(path: Path, trace: Trace, split: Windows, outcome: Outcome) -> None:
     """Joint paths as they were scored, so that anyone can score them again."""
     history = trace.history
-    values = history.values[:, 0]
+    values = trace.values
     actual = np.stack([values[:, origin : origin + STEPS] for origin in split.origins])
     times = [history.start_s + origin * history.step_s for origin in split.origins]
     np.savez(
@@ -231,7 +285,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--traces", type=Path, default=data / "traces", help="folder of parquets")
     parser.add_argument("--out", type=Path, required=True, help="folder for the JSON and samples")
     parser.add_argument("--trace", nargs="+", default=[], help="names, or their beginnings")
-    parser.add_argument("--model", nargs="+", default=list(MODELS), choices=MODELS)
+    parser.add_argument("--model", nargs="+", default=list(MODELS), choices=NAMES)
     parser.add_argument("--dump-samples", action="store_true", help="write joint paths as npz")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)

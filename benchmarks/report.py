@@ -1,10 +1,12 @@
 """Writes the committed figures and the page made from them.
 
 ``python -m benchmarks.report [--runs RUNS.json ...] [--equal-pods EQUAL.json]
-[--placed PLACED.json] [--genetic GENETIC.json] [--front FRONT.json] [--data DIR]``
+[--placed PLACED.json] [--genetic GENETIC.json] [--front FRONT.json] [--data DIR]
+[--forecasting RUNS.json ...] [--forecast-value VALUE.json ...] [--forecast-llm LLM.json ...]
+[--forecast-harmony HARMONY.json ...] [--forecast-speed SPEED.json]``
 
-What is given replaces its part of ``results/optimizer.json``; the rest stays. Without arguments
-the page alone is written again.
+What is given replaces its part of ``results/optimizer.json`` or ``results/forecasting.json``; the
+rest stays. Without arguments the page and its picture alone are written again.
 """
 
 import argparse
@@ -16,7 +18,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import forecast_report
 from benchmarks.bars import bars
+from benchmarks.forecast_picture import forecast_picture
+from benchmarks.forecast_runs import Runs
 from benchmarks.optimizer import REPOSITORY, default_data
 from benchmarks.tables import NOTHING, dollars, percent_above, seconds_and_worst, table
 
@@ -106,8 +111,14 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def page(results: Figures, forecasts: Figures) -> str:
+    """The whole page; the same figures give the same text."""
+    parts = render(results), forecast_report.forecast_part(forecasts)
+    return "\n".join(part for part in parts if part)
+
+
 def render(results: Figures) -> str:
-    """The page; the same figures give the same text."""
+    """The part about plans."""
     instances = results["instances"]
     sections = [
         _head(results),
@@ -300,13 +311,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=default_data(), help="folder of the CSVs")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the committed figures")
     parser.add_argument("--page", type=Path, default=TABLE, help="the page made from them")
+    forecast_report.add_arguments(parser)
     options = parser.parse_args(arguments)
     results = _read(options.results)
     if given := _given(options):
         results |= given | {"machine": MACHINE}
         text = json.dumps(results, indent=1, ensure_ascii=False)
         options.results.write_text(text + "\n", encoding="utf-8")
-    options.page.write_text(render(results), encoding="utf-8")
+    forecasts = forecast_report.updated(options, MACHINE)
+    options.page.write_text(page(results, forecasts), encoding="utf-8")
+    if forecasts.get("runs"):
+        picture = forecast_picture(Runs(forecasts["runs"]))
+        options.picture.write_text(picture, encoding="utf-8")
     return 0
 
 

@@ -5,85 +5,100 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from nodemix.forecasting.types import DemandHistory
+from nodemix.forecasting.rows import to_rows
+from nodemix.forecasting.types import DemandHistory, FloatArray
+from numpy.typing import NDArray
 
 FINEST_STEP_S = 600
 """Traces sampled more often are averaged over `COARSE_STEP_S`."""
 COARSE_STEP_S = 900
 WEEK_S = 7 * 86_400
-INDICATOR = "demand"
 COLUMNS = ["timestamp", "series_id", "group_id", "indicator", "value"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """One file on a regular grid, a row for each pair of series and indicator that it has.
+    """One file on a regular grid.
 
     Args:
-        history: one series a row, one indicator; NaN where nothing was observed.
-        series_id, indicator, group_id: of each row, as the file has them.
+        history: every series with every indicator of the file; NaN where nothing was observed,
+            0 everywhere for a pair that the file does not have: there is no such demand.
+        exists: pairs that the file has, shape (series, indicators). Such a pair is a *row*.
         moved: series that end long before the newest sample of the file, moved by whole weeks so
             that all share the same origins.
     """
 
     name: str
     history: DemandHistory
-    series_id: tuple[str, ...]
-    indicator: tuple[str, ...]
-    group_id: tuple[str, ...]
+    exists: NDArray[np.bool_]
     moved: tuple[str, ...] = ()
 
-    def only(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> "Trace":
-        """The rows at these positions."""
-        picked = rows.tolist()
-        history = replace(
-            self.history,
-            series=tuple(self.history.series[i] for i in picked),
-            values=np.take(self.history.values, rows, axis=0),
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Flat index of each row, series by series."""
+        return np.flatnonzero(self.exists)
+
+    @property
+    def values(self) -> FloatArray:
+        """Demand of each row, shape (rows, steps)."""
+        return to_rows(self.history)[self.rows]
+
+    @property
+    def series_id(self) -> tuple[str, ...]:
+        """Series of each row."""
+        return tuple(self.history.series[i] for i in self.rows // self.exists.shape[1])
+
+    @property
+    def indicator(self) -> tuple[str, ...]:
+        """Indicator of each row."""
+        return tuple(self.history.indicators[i] for i in self.rows % self.exists.shape[1])
+
+    def only(self, keep: NDArray[np.bool_]) -> "Trace":
+        """The pairs in ``keep`` alone, shape (series, indicators); series without one are gone."""
+        exists = self.exists & keep
+        values = np.where(exists[:, :, None], self.history.values, 0.0)
+        left = np.flatnonzero(exists.any(axis=1))
+        series, parents = (
+            tuple(names[i] for i in left) for names in (self.history.series, self.history.parents)
         )
-        return replace(
-            self,
-            history=history,
-            series_id=tuple(self.series_id[i] for i in picked),
-            indicator=tuple(self.indicator[i] for i in picked),
-            group_id=tuple(self.group_id[i] for i in picked),
-        )
+        history = replace(self.history, series=series, parents=parents, values=values[left])
+        return replace(self, history=history, exists=exists[left])
 
 
-def read_trace(path: Path) -> Trace:
+def read_trace(path: Path, finest_step_s: int = FINEST_STEP_S) -> Trace:
     """The file on its own grid, or on 15-minute means where it is sampled more often.
 
     Args:
         path: parquet with the columns ``timestamp`` (s), ``series_id``, ``group_id``,
             ``indicator`` and ``value``; rows in any order, gaps as missing rows.
+        finest_step_s: sampled more often than this is too often; 0 for the file's own grid.
     """
     frame = pd.read_parquet(path, columns=COLUMNS)
     for column in ("series_id", "group_id", "indicator"):
         frame[column] = frame[column].astype(str)
     native_s = _native_step_s(frame)
-    step_s = native_s if native_s >= FINEST_STEP_S else COARSE_STEP_S
+    step_s = native_s if native_s >= finest_step_s else COARSE_STEP_S
     moved = _move_early_series(frame)
     frame["step"] = frame["timestamp"] // step_s
     keys = ["series_id", "indicator"]
     table = frame.pivot_table(index="step", columns=keys, values="value", aggfunc="mean")
     table = table.reindex(range(int(table.index.min()), int(table.index.max()) + 1))
-    groups = frame.groupby(keys)["group_id"].first()
-    names = [(str(column[0]), str(column[1])) for column in table.columns]
+    groups = frame.groupby("series_id")["group_id"].first()
+    series, indicators = (sorted({str(pair[i]) for pair in table.columns}) for i in (0, 1))
+    values = np.zeros((len(series), len(indicators), len(table)))
+    exists = np.zeros(values.shape[:2], dtype=np.bool_)
+    for pair, demand in zip(table.columns, table.to_numpy(np.float64).T, strict=True):
+        at = series.index(str(pair[0])), indicators.index(str(pair[1]))
+        values[at], exists[at] = demand, True
     history = DemandHistory(
-        tuple(f"{series}/{indicator}" for series, indicator in names),
-        (INDICATOR,),
+        tuple(series),
+        tuple(indicators),
         float(table.index[0] * step_s),
         float(step_s),
-        table.to_numpy(np.float64).T[:, None, :],
+        values,
+        parents=tuple(str(groups[name]) for name in series),
     )
-    return Trace(
-        path.stem,
-        history,
-        tuple(series for series, _ in names),
-        tuple(indicator for _, indicator in names),
-        tuple(str(groups[name]) for name in names),
-        moved,
-    )
+    return Trace(path.stem, history, exists, moved)
 
 
 def _native_step_s(frame: pd.DataFrame) -> int:

@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from nodemix.forecasting.baselines.last_value import LastValue
+from nodemix.forecasting.champion import SIMPLE, ForecastSettings, elect
+from nodemix.forecasting.evaluate import day_to_day, score_origin, summarise
+from nodemix.forecasting.types import Horizon
 
-from benchmarks.forecast_scores import day_to_day, score_origin, summarise
-from benchmarks.forecasting import main, windows
+from benchmarks.forecast_models import Alone
+from benchmarks.forecasting import main, ready_at, shares_of, windows
 from benchmarks.traces import read_trace
 
 DAY, STEP_S = 144, 600
@@ -46,7 +50,7 @@ def test_finer_samples_are_averaged_and_gaps_stay_gaps(tmp_path: Path) -> None:
     demand = trace.history.until(trace.history.steps).values  # noqa: PD011 - not a frame
 
     assert trace.history.step_s == 900
-    assert demand.shape == (4, 1, 3 * 96)
+    assert demand.shape == (2, 2, 3 * 96)
     assert np.isnan(demand[0, 0]).sum() == 10
     assert trace.indicator == ("cpu", "memory", "cpu", "memory")
 
@@ -136,3 +140,17 @@ def test_samples_that_are_dumped_give_the_scores_again(tmp_path: Path) -> None:
 
 def test_a_folder_without_traces_is_refused(tmp_path: Path) -> None:
     assert main(["--traces", str(tmp_path), "--out", str(tmp_path)]) == 1
+
+
+def test_the_shares_of_a_champion_are_recorded_and_a_model_alone_has_none(tmp_path: Path) -> None:
+    write_trace(tmp_path / "t.parquet")
+    trace = read_trace(tmp_path / "t.parquet")
+    ready = ready_at(trace.history, 1000)
+    settings = ForecastSettings(models=SIMPLE, origins=2)
+    champion = elect(ready, Horizon(48, 20), np.random.default_rng(0), settings)
+
+    shares = shares_of(champion, trace)
+
+    assert set(shares) <= set(SIMPLE)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares_of(Alone(LastValue()), trace) == {}

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks import forecast_report
 from benchmarks.report import BASELINE_TITLES, RESULTS, TABLE, collect, main, render
+from benchmarks.report import page as whole_page
 
 
 def make_run(
@@ -166,6 +168,7 @@ def test_sections_of_other_measurements_appear_where_they_were_made(data: Path) 
 def test_what_is_not_given_stays_as_it_was(data: Path, tmp_path: Path) -> None:
     results, placed = tmp_path / "results.json", tmp_path / "placed.json"
     paths = ["--results", str(results), "--page", str(tmp_path / "results.md")]
+    paths += ["--forecasts", str(tmp_path / "none.json")]
     before = {"machine": "here", "instances": collect([make_run()], data), "equal_pods": []}
     results.write_text(json.dumps(before))
     placed.write_text(json.dumps([make_placed()]))
@@ -179,5 +182,6 @@ def test_what_is_not_given_stays_as_it_was(data: Path, tmp_path: Path) -> None:
 
 def test_the_committed_table_is_made_from_the_committed_figures() -> None:
     figures = json.loads(RESULTS.read_text(encoding="utf-8"))
+    forecasts = forecast_report.committed(forecast_report.RESULTS)
 
-    assert TABLE.read_text(encoding="utf-8") == render(figures)
+    assert TABLE.read_text(encoding="utf-8") == whole_page(figures, forecasts)
