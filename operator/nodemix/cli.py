@@ -1,9 +1,10 @@
-"""The command line: plan, demo, catalog and crds, without a cluster or against the current one.
+"""The command line: plan, forecast, demo, catalog, crds; with or without a cluster.
 
 Exit codes: 0 nothing to change, 2 changes proposed, 1 error. What was asked for goes to stdout,
 everything else to stderr. Heavy imports live inside the commands, so that help is instant.
 """
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -101,6 +102,58 @@ HistoryFile = Annotated[
         "Without it the plan is for the requests as they are.",
     ),
 ]
+
+
+DemandFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="HISTORY", help="Demand (CSV, .gz too: timestamp,workload,indicator,value)."
+    ),
+]
+StepSeconds = Annotated[
+    float, typer.Option(min=1.0, help="Grid of the history; samples of a step become one.")
+]
+HorizonHours = Annotated[float, typer.Option(min=0.01, help="How far ahead.")]
+KnownEvents = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--event",
+        metavar="NAME=START/END[@SERIES]",
+        help="Something known to happen, past ones too (ISO 8601). Repeatable.",
+    ),
+]
+WeightsFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|cold-start",
+        help="Networks of the flow, used as they are; trained anew without it.",
+    ),
+]
+SpeakingModels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        help="Which models may speak: last-value, seasonal-naive, window-quantile, ets, flow. "
+        "Repeatable; all without it.",
+    ),
+]
+Networks = Annotated[
+    int | None, typer.Option(min=1, max=20, help="Networks of the flow; 3 without it.")
+]
+TrainingSteps = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most steps of training for each network; 300 without it."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of every random draw.")]
+
+DEFAULT_STEP_S = 900.0
+DEFAULT_HORIZON_H = 12.0
+
+forecast = typer.Typer(
+    no_args_is_help=True,
+    help="Train a forecaster, compare it with simple ones, and see what it says.",
+)
+app.add_typer(forecast, name="forecast")
 
 
 @app.command()
@@ -214,6 +267,117 @@ def demo(
     run_demo(settings, Console(), with_offline=not live, with_live=not offline)
 
 
+@forecast.command()
+def train(
+    history: DemandFile,
+    *,
+    out: Annotated[Path, typer.Option(help="Where the weights go (safetensors).")],
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FILE|cold-start",
+            help="Go on from these networks, which takes seconds; begin anew without it.",
+        ),
+    ] = None,
+    networks: Networks = None,
+    training_steps: TrainingSteps = None,
+    step_seconds: StepSeconds = DEFAULT_STEP_S,
+    horizon_hours: HorizonHours = DEFAULT_HORIZON_H,
+    event: KnownEvents = None,
+    seed: Seed = 0,
+) -> None:
+    """Fit the flow's networks to a demand history and write them to a file."""
+    from nodemix.operator.forecasts import inputs, screen, training, weights  # noqa: PLC0415 - heavy
+
+    demand = inputs.read_demand(history, step_seconds, event or ())
+    begun = None if start is None else weights.read_weights(start)
+    settings = training.settings_for(begun, networks, training_steps)
+    horizon = inputs.horizon_of(horizon_hours, step_seconds)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with screen.bars() as bars:
+        trained = training.train_on(demand, horizon, settings, seed, bars.training, begun)
+    out.write_bytes(trained.data)
+    _warn(trained.warnings)
+    Console().print(screen.facts_table({"file": str(out), **trained.facts()}))
+
+
+@forecast.command()
+def evaluate(
+    history: DemandFile,
+    *,
+    model: SpeakingModels = None,
+    weights: WeightsFile = None,
+    origins: Annotated[
+        int, typer.Option(min=1, help="Forecasts to compare, in the newest 14 %.")
+    ] = 12,
+    horizon_hours: HorizonHours = DEFAULT_HORIZON_H,
+    step_seconds: StepSeconds = DEFAULT_STEP_S,
+    event: KnownEvents = None,
+    json: Annotated[Path | None, typer.Option(help="Also write every figure here.")] = None,
+    training_steps: TrainingSteps = None,
+    seed: Seed = 0,
+) -> None:
+    """Compare the models on the newest part of a history, which none of them has seen."""
+    from nodemix.operator.forecasts import asking, inputs, screen, trial  # noqa: PLC0415 - heavy
+
+    demand = inputs.read_demand(history, step_seconds, event or ())
+    horizon = inputs.horizon_of(horizon_hours, step_seconds)
+    asked = asking.Asked.of(model, weights, training_steps)
+    with screen.bars() as bars:
+        question = trial.Question(
+            demand, horizon, origins, asked.make(bars.training), asked.settings, seed
+        )
+        found = trial.try_models(question, bars.origins)
+    if json is not None:
+        json.write_text(found.to_json(), encoding="utf-8")
+    _warn((*found.warnings, *asked.warnings(found.origins_s[0], horizon)))
+    console = Console()
+    console.print(screen.scores_table(found))
+    console.print(screen.verdicts_table(found.verdicts, found.failures))
+    _say(found.facts())
+
+
+@forecast.command()
+def show(
+    history: DemandFile,
+    *,
+    out: Annotated[Path, typer.Option(help="Where the picture goes: .svg, .png or .html.")],
+    weights: WeightsFile = None,
+    series: Annotated[
+        list[str] | None,
+        typer.Option(help="Which to draw, repeatable; all together and the largest without it."),
+    ] = None,
+    indicator: Annotated[
+        str | None, typer.Option(help="pods, cpu_milli, ...; the first one without it.")
+    ] = None,
+    horizon_hours: HorizonHours = DEFAULT_HORIZON_H,
+    step_seconds: StepSeconds = DEFAULT_STEP_S,
+    event: KnownEvents = None,
+    model: SpeakingModels = None,
+    training_steps: TrainingSteps = None,
+    seed: Seed = 0,
+) -> None:
+    """Draw what comes after a history as a fan of possible futures."""
+    from nodemix.operator.forecasts import asking, inputs, screen, showing  # noqa: PLC0415 - heavy
+
+    form = showing.format_of(out)
+    if form is None:
+        raise typer.BadParameter(f"{out.name}: end its name in .svg, .png or .html")
+    demand = inputs.read_demand(history, step_seconds, event or ())
+    inputs.known_series(demand, series or ())
+    indicator = inputs.known_indicator(demand, indicator)
+    horizon = inputs.horizon_of(horizon_hours, step_seconds)
+    asked = asking.Asked.of(model, weights, training_steps)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with screen.bars() as bars:
+        said = showing.forecast_of(demand, horizon, seed, asked.settings, asked.make(bars.training))
+    out.write_bytes(showing.drawn(said, series or (), indicator).written(form))
+    _warn((*said.forecast.warnings, *asked.warnings(demand.end_s, horizon)))
+    Console().print(screen.verdicts_table(said.forecast.verdicts, {}))
+    _say(f"picture: {_escaped(str(out))}")
+
+
 def main() -> None:
     """The console script; ends the process with the exit code."""
     app()
@@ -257,6 +421,11 @@ def _escaped(text: str) -> str:
 def _working(what: str) -> AbstractContextManager[object]:
     """A sign of life on a terminal while something takes its time; elsewhere nothing."""
     return Console(stderr=True).status(f"{_escaped(what)} ...")
+
+
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        _say(f"[yellow]warning:[/] {_escaped(line)}")
 
 
 def _say(line: str) -> None:

@@ -2,12 +2,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from nodemix.forecasting.backtest import backtest, backtest_origins
+from nodemix.forecasting.backtest import backtest_origins, judged, unit_of
 from nodemix.forecasting.baselines.last_value import LastValue
 from nodemix.forecasting.baselines.seasonal_naive import SeasonalNaive
 from nodemix.forecasting.clean import CleanHistory, clean
 from nodemix.forecasting.errors import ModelFailedError
-from nodemix.forecasting.types import DemandForecast, DemandHistory, Horizon
+from nodemix.forecasting.pool import scores
+from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray, Forecaster, Horizon
 
 from tests.forecasting.histories import DAY, make_history, seasonal_rows
 
@@ -23,19 +24,23 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(6)
 
 
+def score(
+    model: Forecaster, ready: CleanHistory, origins: tuple[int, ...], horizon: Horizon = HORIZON
+) -> FloatArray:
+    """Of one model alone, mean over origins, shape (series,); NaN where nothing counts."""
+    record = judged({model.name: model}, ready, horizon, origins, rng()).record
+    total = scores(record, np.ones_like(record.miss))[:, 0]
+    counted = np.where(record.origins[:, 0] > 0, record.origins[:, 0], np.nan)
+    means: FloatArray = total / counted
+    return means
+
+
 @dataclass
 class Recorder:
     """A last value that writes down how much it was shown."""
 
-    trained_on: list[int] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     name: str = "recorder"
-
-    def trained(
-        self, history: DemandHistory, horizon: Horizon, rng: np.random.Generator
-    ) -> "Recorder":
-        self.trained_on.append(history.steps)
-        return self
 
     def forecast(
         self, history: DemandHistory, horizon: Horizon, rng: np.random.Generator
@@ -60,63 +65,68 @@ class NotANumber(LastValue):
         return forecast
 
 
-def test_origins_leave_a_horizon_to_compare_with_and_differ_in_the_time_of_day() -> None:
-    origins = backtest_origins(steps=1344, horizon=96, count=3, shortest=96)
+def test_origins_lie_in_the_newest_part_and_leave_a_horizon_to_compare_with() -> None:
+    origins = backtest_origins(steps=1344, horizon=96, season=96, count=3, shortest=96)
 
-    assert origins == (1114, 1181, 1248)
+    assert origins == [1156, 1202, 1248]
+
+
+def test_origins_of_a_long_history_are_apart_by_less_than_a_day() -> None:
+    """By a whole day they would all be at the same time of it."""
+    origins = backtest_origins(steps=9000, horizon=48, season=96, count=12, shortest=96)
+
+    assert set(np.diff(origins)) <= {67, 68}
+
+
+def test_origins_of_a_short_history_are_never_too_close() -> None:
+    origins = backtest_origins(steps=200, horizon=48, season=96, count=4, shortest=96)
+
+    assert origins == [134, 140, 146, 152]
 
 
 def test_a_short_history_has_fewer_origins_or_none() -> None:
-    assert backtest_origins(steps=120, horizon=24, count=4, shortest=80) == (96,)
-    assert backtest_origins(steps=20, horizon=24, count=4, shortest=2) == ()
+    assert backtest_origins(120, 24, season=96, count=4, shortest=91) == [93, 96]
+    assert backtest_origins(20, 24, season=96, count=4, shortest=2) == []
 
 
-def test_a_model_sees_only_what_was_known_and_is_trained_once_at_the_first_origin() -> None:
+def test_a_model_sees_only_what_was_known() -> None:
     recorder = Recorder()
 
-    backtest(recorder, ready(*seasonal_rows(2, 4)), HORIZON, (300, 320, 340), rng())
+    judged({"x": recorder}, ready(*seasonal_rows(2, 4)), HORIZON, (300, 320, 340), rng())
 
-    assert recorder.trained_on == [300]
     assert recorder.shown == [300, 320, 340]
-
-
-def test_the_model_that_speaks_later_is_the_one_that_was_scored() -> None:
-    recorder = Recorder()
-
-    score = backtest(recorder, ready(*seasonal_rows(2, 4)), HORIZON, (300,), rng())
-
-    assert score.speaker is recorder
 
 
 def test_the_better_model_scores_lower() -> None:
     seasonal = ready(*seasonal_rows(3, 8, noise=0.02))
     horizon = Horizon(48, 50)
 
-    naive = backtest(SeasonalNaive(), seasonal, horizon, (600, 650, 700), rng())
-    last = backtest(LastValue(), seasonal, horizon, (600, 650, 700), rng())
+    naive = score(SeasonalNaive(), seasonal, (600, 650, 700), horizon)
+    last = score(LastValue(), seasonal, (600, 650, 700), horizon)
 
-    assert naive.total < 0.5 * last.total
+    assert (naive < 0.5 * last).all()
 
 
 def test_a_score_does_not_depend_on_the_unit() -> None:
     rows = seasonal_rows(1, 4)
 
-    score = backtest(LastValue(), ready(rows[0], 1024 * rows[0]), HORIZON, (300,), rng()).per_series
+    first, second = score(LastValue(), ready(rows[0], 1024 * rows[0]), (300,))
 
-    assert score is not None
-    assert score[0] == pytest.approx(score[1], rel=1e-4)
+    assert first == pytest.approx(second, rel=1e-4)
 
 
 @pytest.mark.parametrize(
     ("model", "why"), [(Broken(), "it is broken"), (NotANumber(), "negative or not finite")]
 )
-def test_a_model_that_fails_has_no_score_and_a_reason(model: LastValue, why: str) -> None:
-    score = backtest(model, ready(*seasonal_rows(1, 4)), HORIZON, (300,), rng())
+def test_a_model_that_fails_is_left_out_with_a_reason_and_the_others_are_compared(
+    model: LastValue, why: str
+) -> None:
+    models: dict[str, Forecaster] = {"broken": model, "seasonal-naive": SeasonalNaive()}
 
-    assert score.per_series is None
-    assert score.speaker is None
-    assert score.total == float("inf")
-    assert why in score.failure
+    trial = judged(models, ready(*seasonal_rows(1, 4)), HORIZON, (300,), rng())
+
+    assert trial.record.models == ("seasonal-naive",)
+    assert why in trial.failures["broken"]
 
 
 def test_steps_that_were_filled_in_count_for_nothing() -> None:
@@ -124,30 +134,37 @@ def test_steps_that_were_filled_in_count_for_nothing() -> None:
     rows = seasonal_rows(2, 6, noise=0.3)
     rows[1, 4 * DAY : 4 * DAY + 40] = np.nan
 
-    score = backtest(SeasonalNaive(), ready(*rows), HORIZON, (4 * DAY,), rng()).per_series
+    first, second = score(SeasonalNaive(), ready(*rows), (4 * DAY,))
 
-    assert score is not None
-    assert score[0] > 0.0
-    assert score[1] == 0.0
+    assert first > 0.0
+    assert np.isnan(second)
 
 
 def test_what_was_filled_in_before_a_series_began_is_no_evidence() -> None:
     rows = seasonal_rows(2, 6, noise=0.3)
     rows[1, : 3 * DAY] = np.nan
 
-    early = backtest(LastValue(), ready(*rows), HORIZON, (3 * DAY + 10,), rng()).per_series
-    later = backtest(LastValue(), ready(*rows), HORIZON, (4 * DAY + 10,), rng()).per_series
-
-    assert early is not None
-    assert later is not None
-    assert early[1] == 0.0 < later[1]
+    assert np.isnan(score(LastValue(), ready(*rows), (3 * DAY + 10,))[1])
+    assert score(LastValue(), ready(*rows), (4 * DAY + 10,))[1] > 0.0
 
 
-def test_a_series_that_woke_up_does_not_drown_the_others() -> None:
-    """Its mean before the origin is zero; scaled by that, its error would be all that counts."""
-    woke = np.zeros(4 * DAY)
-    woke[305:] = 5.0
+def test_a_series_that_never_moves_is_no_evidence() -> None:
+    flat, zero = np.full(4 * DAY, 5.0), np.zeros(4 * DAY)
 
-    score = backtest(LastValue(), ready(*seasonal_rows(1, 4), woke), HORIZON, (300,), rng())
+    history = make_history(flat, zero, seasonal_rows(1, 4)[0])
 
-    assert score.total < 100.0
+    assert np.isinf(unit_of(history)[:2]).all()
+    assert np.isnan(score(LastValue(), ready(flat, zero), (300,))).all()
+
+
+def test_a_model_for_which_no_time_is_left_is_not_asked() -> None:
+    slow = Recorder()
+    models: dict[str, Forecaster] = {"last-value": LastValue(), "slow": slow}
+
+    trial = judged(
+        models, ready(*seasonal_rows(1, 4)), HORIZON, (300,), rng(), lambda name: name == "slow"
+    )
+
+    assert slow.shown == []
+    assert trial.failures == {"slow": "not compared, time was over"}
+    assert trial.record.models == ("last-value",)

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from nodemix.forecasting.errors import ModelFailedError
-from nodemix.forecasting.guard import checked, guarded
+from nodemix.forecasting.guard import checked, guarded, uncrossed
 from nodemix.forecasting.types import Horizon
 
-from tests.forecasting.histories import make_forecast
+from tests.forecasting.histories import make_forecast, make_history
 
 PAST = np.array([[1.0, 2.0], [0.0, 0.0]])
 
@@ -39,9 +39,45 @@ def test_a_forecast_with_a_bad_sample_is_refused(bad: float) -> None:
     samples[2, 0, 1, 0] = bad
 
     with pytest.raises(ModelFailedError, match="negative or not finite"):
-        checked("x", make_forecast(samples), Horizon(3, 5))
+        checked("x", make_forecast(samples), Horizon(3, 5), make_history(PAST[0]))
 
 
 def test_a_forecast_of_another_length_is_refused() -> None:
     with pytest.raises(ModelFailedError, match="5 draws of 3 steps"):
-        checked("x", make_forecast(np.ones((5, 1, 3, 1))), Horizon(4, 5))
+        checked("x", make_forecast(np.ones((5, 1, 3, 1))), Horizon(4, 5), make_history(PAST[0]))
+
+
+def test_a_forecast_of_other_series_is_refused() -> None:
+    asked = make_history(PAST[0], series=("other",))
+
+    with pytest.raises(ModelFailedError, match="other series"):
+        checked("x", make_forecast(np.ones((5, 1, 3, 1))), Horizon(3, 5), asked)
+
+
+def test_a_forecast_that_explodes_is_refused() -> None:
+    exploding = make_forecast(np.full((5, 1, 3, 1), 6.1))
+
+    with pytest.raises(ModelFailedError, match="exceed 3 times"):
+        checked("x", exploding, Horizon(3, 5), make_history(PAST[0]))
+
+
+def test_quantiles_that_cross_are_no_forecast() -> None:
+    with pytest.raises(ModelFailedError, match="x: quantiles cross at 1 places"):
+        uncrossed("x", np.array([[1.0, 2.0], [2.0, 1.9], [3.0, 3.0]]))
+
+
+def test_quantiles_that_are_not_numbers_are_no_forecast() -> None:
+    with pytest.raises(ModelFailedError, match="cross"):
+        uncrossed("x", np.array([[1.0], [np.nan]]))
+
+
+def test_quantiles_that_rise_or_stay_are_left_as_they_are() -> None:
+    rising = np.array([[1.0, 2.0], [1.0, 3.0]])
+
+    np.testing.assert_array_equal(uncrossed("x", rising), rising)
+
+
+def test_quantiles_that_fall_by_a_last_digit_are_put_in_order() -> None:
+    falling = np.array([[1.0, 2.0], [1.0 - 1e-6, 3.0]])
+
+    np.testing.assert_array_equal(uncrossed("x", falling, 1e-4), [[1.0, 2.0], [1.0, 3.0]])

@@ -41,5 +41,11 @@ def test_wheel_carries_the_command_and_the_licence(packed: set[str]) -> None:
     assert {"entry_points.txt", "licenses/LICENSE"} <= ends
 
 
+def test_wheel_carries_the_weights_of_a_cold_start_and_their_checksum(packed: set[str]) -> None:
+    weights = {"cold_start.safetensors", "cold_start.sha256"}
+
+    assert {f"nodemix/forecasting/weights/{name}" for name in weights} <= packed
+
+
 def test_wheel_has_no_package_in_the_namespace_itself(packed: set[str]) -> None:
     assert "nodemix/__init__.py" not in packed

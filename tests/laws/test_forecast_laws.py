@@ -1,6 +1,7 @@
 """What holds for every forecaster, whatever it is shown."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,29 +9,33 @@ from hypothesis import HealthCheck, given, settings
 from nodemix.forecasting.baselines.ets import Ets
 from nodemix.forecasting.baselines.last_value import LastValue
 from nodemix.forecasting.baselines.seasonal_naive import SeasonalNaive
+from nodemix.forecasting.baselines.window_quantile import WindowQuantile
 from nodemix.forecasting.champion import SHORT, SIMPLE, ForecastSettings, forecast_demand
 from nodemix.forecasting.errors import HistoryError, ModelFailedError, StaleHistoryError
-from nodemix.forecasting.flow import Flow
-from nodemix.forecasting.spline import TrainSettings
 from nodemix.forecasting.types import DemandForecast, DemandHistory, Forecaster, Horizon
 
+from tests.forecasting.tiny import TINY, bent_net, tiny_flow
 from tests.laws.forecast_strategies import BROKEN, DAY, STEP_S, WHOLE, history_of, raw_histories
 
 HORIZON = Horizon(steps=10, draws=30)
 
 SCALE = 1024.0
 """A power of two changes only exponents, so every sum rounds alike and equality is nearly exact;
-another factor would send 250 steps of training down another path of roundings."""
+another factor sends training down another path of roundings."""
+
+CLOSE = 0.02
+"""In shares of the level: how far quantiles may be apart after another path of roundings."""
 
 ROUNDING = 1e-5
 """Of samples in 32 bits, with room for a few operations."""
 
 MODELS: dict[str, Callable[[], Forecaster]] = {
     "last-value": LastValue,
+    "window-quantile": WindowQuantile,
     "short": lambda: SHORT,
     "seasonal-naive": SeasonalNaive,
     "ets": lambda: Ets(fit_s=600.0),
-    "flow": lambda: Flow(train_s=600.0, settings=TrainSettings(steps=20)),
+    "flow": tiny_flow,
 }
 EVERY_MODEL = pytest.mark.parametrize("model", [make() for make in MODELS.values()], ids=MODELS)
 EVERY_KIND = pytest.mark.parametrize("kind", WHOLE)
@@ -113,6 +118,27 @@ def test_demand_in_another_unit_gives_the_same_forecast_in_that_unit(model: Fore
 
 
 @EVERY_MODEL
+def test_demand_in_any_other_unit_gives_nearly_the_same_quantiles(model: Forecaster) -> None:
+    values = WHOLE["busy"]
+    plain, scaled = (
+        model.forecast(history_of(factor * values), HORIZON, rng()) for factor in (1.0, 1e-3)
+    )
+
+    apart = [np.abs(1e3 * scaled.quantile(q) - plain.quantile(q)) for q in (0.1, 0.5, 0.9)]
+
+    assert np.max(apart / values.mean(axis=2)[:, None, :]) < CLOSE
+
+
+@EVERY_KIND
+def test_networks_to_start_from_speak_of_any_history(kind: str) -> None:
+    """A cold start: the first forecast is due before there are days to learn from."""
+    history = history_of(WHOLE[kind])
+    flow = tiny_flow(settings=replace(TINY, steps=1), start=(bent_net(),))
+
+    assert_is_forecast(flow.forecast(history, HORIZON, rng()), history)
+
+
+@EVERY_MODEL
 def test_a_corrupted_future_changes_nothing(model: Forecaster) -> None:
     values = WHOLE["busy"].copy()
     known = values.shape[2] - 40
@@ -143,7 +169,7 @@ def test_the_champion_always_gives_a_forecast(settings_: ForecastSettings, kind:
 
     assert_is_forecast(forecast, history)
     spoken_for = [series for verdict in forecast.verdicts for series in verdict.series]
-    assert sorted(spoken_for) == sorted(history.series)
+    assert set(spoken_for) == set(history.series)
     assert all(verdict.why for verdict in forecast.verdicts)
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 import yaml
 from nodemix.cli import app
+from nodemix.forecasting.checkpoint import about, digest, unpacked
 from typer.testing import CliRunner, Result
 
 from tests.operator.small_files import (
@@ -301,3 +303,198 @@ def test_help_is_instant_and_names_the_exit_codes() -> None:
     assert "2 changes proposed" in done.stdout
     assert "numba" not in done.stderr
     assert "pydantic" not in done.stderr
+
+
+HOUR_S = 3600
+WAVE_END_S = 1_790_000_000 // HOUR_S * HOUR_S
+API = "default/Deployment/api"
+
+
+@pytest.fixture(scope="module")
+def demand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten days of two daily waves every hour, and two hours in which one was not seen."""
+    return write_waves(tmp_path_factory.mktemp("demand") / "demand.csv", hours=240)
+
+
+def write_waves(path: Path, hours: int) -> Path:
+    rng = np.random.default_rng(0)
+    rows = ["timestamp,workload,indicator,value"]
+    for ago in reversed(range(hours)):
+        wave = 20.0 + 10.0 * np.sin(2 * np.pi * ago / 24)
+        for name, share in ((WEB, 1.0), (API, 0.5)):
+            pods = round(share * wave * (1.0 + 0.1 * rng.standard_normal()))
+            if name == WEB or ago not in {5, 6}:
+                rows.append(f"{WAVE_END_S - ago * HOUR_S},{name},pods,{pods}")
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+HOURLY = ("--step-seconds", HOUR_S, "--horizon-hours", 6)
+QUICK = ("--networks", 1, "--training-steps", 4)
+SIMPLE_ONES = ("--model", "last-value", "--model", "seasonal-naive")
+
+
+@pytest.fixture(scope="module")
+def weights(demand: Path) -> Path:
+    """A file of weights, of four steps of training."""
+    out = demand.with_name("weights.safetensors")
+    result = run("forecast", "train", demand, "--out", out, *HOURLY, *QUICK)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_train_writes_weights_that_say_what_they_are(weights: Path) -> None:
+    said = about(weights.read_bytes())
+
+    assert (said["series"], said["days"], said["step_seconds"]) == ("2", "10.00", "3600")
+    assert said["made_by"] == "nodemix forecast train"
+    assert len(unpacked(weights.read_bytes())) == 1
+
+
+def test_training_twice_gives_the_same_file_and_tells_its_checksum(
+    demand: Path, weights: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "new" / "again.safetensors"
+
+    result = run("forecast", "train", demand, "--out", again, *HOURLY, *QUICK)
+
+    assert again.read_bytes() == weights.read_bytes()
+    for part in (digest(again.read_bytes()), "held-out loss", "seconds"):
+        assert part in result.stdout
+
+
+def test_train_goes_on_from_a_file(demand: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tuned.safetensors"
+    tiny = ("--training-steps", 2)
+
+    result = run("forecast", "train", demand, "--out", out, "--from", weights, *tiny, *HOURLY)
+
+    assert result.exit_code == 0, result.output
+    assert about(out.read_bytes())["start"].startswith("weights.safetensors, sha256 ")
+
+
+def test_too_short_a_history_says_how_long_it_must_be(tmp_path: Path) -> None:
+    short = write_waves(tmp_path / "short.csv", hours=48)
+
+    trained = run("forecast", "train", short, "--out", tmp_path / "w", *HOURLY, *QUICK)
+    compared = run("forecast", "evaluate", short.with_name("short.csv"), "--horizon-hours", 24)
+
+    assert "2.0 days of history, needs 3.2" in error_line(trained)
+    assert "needs 3.0: give a longer one" in error_line(compared)
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("option", ["--from", "--weights"])
+def test_damaged_weights_are_refused_with_the_remedy(
+    option: str, demand: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(b"no weights at all")
+    command = "train" if option == "--from" else "show"
+
+    line = error_line(
+        run("forecast", command, demand, "--out", tmp_path / "o.svg", option, damaged, *HOURLY)
+    )
+
+    assert "damaged.safetensors" in line
+    assert "it is not a safetensors file; train or copy it again" in line
+
+
+def test_weights_that_are_absent_are_named(demand: Path, tmp_path: Path) -> None:
+    line = error_line(run("forecast", "evaluate", demand, "--weights", tmp_path / "absent"))
+
+    assert "absent cannot be read" in line
+    assert "cold-start" in line
+
+
+def test_evaluate_compares_the_champion_the_flow_and_the_simple_models(
+    demand: Path, weights: Path, tmp_path: Path
+) -> None:
+    found = tmp_path / "found.json"
+    some = ("--origins", 3, "--json", found, *SIMPLE_ONES, "--model", "flow")
+
+    result = run("forecast", "evaluate", demand, "--weights", weights, *some, *HOURLY)
+
+    assert result.exit_code == 0, result.output
+    document = json.loads(found.read_text())
+    assert set(document["models"]) == {"nodemix", "flow", "last-value", "seasonal-naive"}
+    assert len(document["origins"]) == 3
+    assert document["models"]["seasonal-naive"]["scrps"] < document["models"]["last-value"]["scrps"]
+    assert 0.0 < document["models"]["nodemix"]["coverage_95"] <= 1.0
+    for part in ("sCRPS", "nodemix", "speaks in"):
+        assert part in result.stdout
+
+
+def test_evaluate_says_when_weights_have_seen_what_is_compared(
+    demand: Path, weights: Path, tmp_path: Path
+) -> None:
+    header, *rows = demand.read_text().splitlines()
+    earlier = tmp_path / "earlier.csv"
+    earlier.write_text("\n".join([header, *rows[:-96]]) + "\n")
+
+    result = run("forecast", "evaluate", earlier, "--weights", weights, *SIMPLE_ONES, *HOURLY)
+
+    assert "fitted to part of what is compared" in result.stderr
+
+
+@pytest.mark.parametrize("suffix", ["svg", "html"])
+def test_show_draws_gaps_events_and_who_speaks(
+    suffix: str, demand: Path, weights: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / f"fan.{suffix}"
+    start_s = WAVE_END_S + HOUR_S
+    event = ("--event", f"sale={start_s}/{start_s + 2 * HOUR_S}@{API}")
+    some = (*event, "--series", API, *SIMPLE_ONES, "--model", "flow")
+
+    result = run("forecast", "show", demand, "--out", out, "--weights", weights, *some, *HOURLY)
+
+    assert result.exit_code == 0, result.output
+    text = out.read_text()
+    for part in (API, "not observed", "known event", "sale", "time (UTC)", "speak"):
+        assert part in text
+    assert "picture: " in result.stderr
+    assert "were not observed" not in result.stderr
+
+
+def test_show_trains_where_no_weights_are_given(demand: Path, tmp_path: Path) -> None:
+    out = tmp_path / "fan.png"
+    some = ("--model", "flow", "--model", "last-value", "--training-steps", 2)
+
+    result = run("forecast", "show", demand, "--out", out, *some, *HOURLY)
+
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert "flow" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "part"),
+    [
+        (("--series", "a/Deployment/b"), "no series a/Deployment/b; it has"),
+        (("--indicator", "cpu_milli"), "no indicator cpu_milli; it has pods"),
+        (("--event", "sale"), "write NAME=START/END[@SERIES]"),
+        (("--model", "flow"), "enable at least one"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(
+    more: tuple[str, ...], part: str, demand: Path, tmp_path: Path
+) -> None:
+    assert part in error_line(run("forecast", "show", demand, "--out", tmp_path / "f.svg", *more))
+
+
+def test_a_picture_of_no_known_format_is_refused(demand: Path, tmp_path: Path) -> None:
+    result = run("forecast", "show", demand, "--out", tmp_path / "fan.gif")
+
+    assert result.exit_code == 1
+    assert ".svg, .png or .html" in " ".join(result.stderr.split())
+
+
+def test_help_of_the_forecast_commands_is_instant() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "nodemix.cli", "forecast", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert all(command in done.stdout for command in ("train", "evaluate", "show"))
+    assert "numpy" not in done.stderr

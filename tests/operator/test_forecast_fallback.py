@@ -8,7 +8,7 @@ import pytest
 from nodemix.forecasting.types import DemandForecast, DemandHistory, Horizon
 from nodemix.operator.publish import Standing, _last_fresh
 from nodemix.operator.reconcile import Tick
-from nodemix.operator.worker import DecisionRequest, _forecast
+from nodemix.operator.worker import DecisionRequest, Memories, _forecast
 
 from tests.builders import make_catalog, make_policy, make_snapshot
 
@@ -38,7 +38,8 @@ def make_request(**fields: Any) -> DecisionRequest:
 
 
 def forecast_of(request: DecisionRequest) -> tuple[DemandForecast | None, str]:
-    return _forecast(request, np.random.default_rng(request.seed))
+    forecast, failure, _ = _forecast(request, np.random.default_rng(request.seed))
+    return forecast, failure
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,18 @@ def test_what_is_remembered_is_the_last_fresh_forecast_not_a_held_one(
     assert _last_fresh(Tick(()), standing) is fresh
     newer = replace(fresh)
     assert _last_fresh(Tick((), forecast=newer), standing) is newer
+
+
+def test_a_stale_history_leaves_what_is_remembered_of_the_policy_alone() -> None:
+    memories, request = Memories(), make_request()
+    rng = np.random.default_rng(0)
+    _forecast(request, rng, memories)
+    before = memories.of(request.policy.name)
+
+    forecast, failure, calibration = _forecast(
+        replace(request, now_s=NOW_S + HOUR_S), rng, memories
+    )
+
+    assert (forecast, calibration) == (None, None)
+    assert "newest sample is 3600 s old" in failure
+    assert memories.of(request.policy.name) is before

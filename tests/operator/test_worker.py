@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nodemix.forecasting.champion import SIMPLE, ForecastSettings
+from nodemix.forecasting.memory import ForecastMemory
 from nodemix.forecasting.types import DemandHistory, Horizon
 from nodemix.operator.errors import DecisionFailedError
 from nodemix.operator.worker import (
     DecisionRequest,
     DecisionWorker,
+    Memories,
     decide_in_worker,
     worker_process,
 )
@@ -62,6 +65,67 @@ def test_history_that_is_too_old_costs_the_forecast_and_says_why() -> None:
     assert outcome.forecast is None
     assert outcome.forecast_failure
     assert outcome.recommendation.nodes
+
+
+def make_wave(end_s: float, days: int = 4) -> DemandHistory:
+    """Demand with a day in it, long enough for an election."""
+    steps = 96 * days
+    values = 6.0 + 3.0 * np.sin(2 * np.pi * np.arange(steps) / 96)[None, None]
+    shaken = values + np.random.default_rng(0).normal(0, 0.3, values.shape)
+    return DemandHistory((WEB,), ("pods",), end_s - 900.0 * (steps - 1), 900.0, shaken)
+
+
+SIMPLE_ONLY = ForecastSettings(models=SIMPLE)
+
+
+def test_a_policy_is_elected_for_once_and_then_only_asked() -> None:
+    memories = Memories(SIMPLE_ONLY)
+    request = make_request(history=make_wave(NOW_S), horizon=Horizon(8, 20))
+    later = make_request(
+        history=make_wave(NOW_S + 900.0), horizon=Horizon(8, 20), now_s=NOW_S + 900.0
+    )
+
+    decide_in_worker(request, memories)
+    first = memories.of(request.policy.name)
+    outcome = decide_in_worker(later, memories)
+    second = memories.of(request.policy.name)
+
+    assert first.champion is not None
+    assert second.champion is first.champion
+    assert outcome.forecast is not None
+    assert outcome.forecast.start_s == NOW_S + 1800.0
+    assert outcome.calibration is not None
+
+
+def test_policies_do_not_share_their_memories() -> None:
+    memories = Memories(SIMPLE_ONLY)
+    request = make_request(history=make_wave(NOW_S), horizon=Horizon(8, 20))
+
+    decide_in_worker(request, memories)
+
+    assert memories.of("another").champion is None
+
+
+def test_the_policy_asked_longest_ago_is_forgotten_first() -> None:
+    memories = Memories(most=2)
+    one, two, three = (ForecastMemory(judged_until_s=i) for i in (1.0, 2.0, 3.0))
+    memories.keep("one", one)
+    memories.keep("two", two)
+    memories.keep("one", one)
+    memories.keep("three", three)
+
+    assert memories.of("one") is one
+    assert memories.of("two").judged_until_s == 0.0
+    assert memories.of("three") is three
+
+
+def test_without_memories_the_same_history_gives_the_same_forecast() -> None:
+    request = make_request(history=make_history(NOW_S))
+    first, second = (decide_in_worker(request).forecast for _ in range(2))
+
+    assert first is not None
+    assert second is not None
+    np.testing.assert_array_equal(first.samples, second.samples)
 
 
 class Stuck(Executor):

@@ -42,6 +42,8 @@ class CheckpointError(ForecastError):
 
     def __init__(self, fact: str, remedy: str) -> None:
         super().__init__(f"checkpoint: {fact}; {remedy}")
+        self.fact = fact
+        self.remedy = remedy
 
 
 class ModelFailedError(ForecastError):

@@ -44,11 +44,13 @@ def test_total_counts_each_workload_once_and_no_parent() -> None:
     assert total.past == pytest.approx(13.0)
 
 
-def test_band_of_the_total_is_taken_over_joint_paths() -> None:
+def test_fan_of_the_total_is_taken_over_joint_paths() -> None:
     total = panels()[0]
 
-    assert total.band[:, 0] == pytest.approx([5 + 3, 50 + 3, 95 + 3])
-    assert total.band.shape == (3, 8)
+    assert total.fan.bands[:, :, 0] == pytest.approx(
+        np.array([(2.5 + 3, 97.5 + 3), (10 + 3, 90 + 3), (25 + 3, 75 + 3)])
+    )
+    assert total.fan.median == pytest.approx(50 + 3)
 
 
 def test_largest_planned_workload_comes_first() -> None:

@@ -1,10 +1,11 @@
-"""The plan as one HTML file that needs no network."""
+"""A plan, or a forecast, as one HTML file that needs no network."""
 
 from collections.abc import Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
+from nodemix.forecasting.types import DemandForecast
 from nodemix.operator.report.document import PlanDocument
 from nodemix.operator.report.pictures import Picture
 from nodemix.operator.report.text import (
@@ -42,7 +43,7 @@ SOURCES = {
 
 def render_html(document: PlanDocument, pictures: Sequence[Picture] = ()) -> str:
     """``document`` and ``pictures`` as one page; everything but the pictures is escaped."""
-    return _template().render(
+    return _template("report.html.j2").render(
         plan=document,
         pictures=[(picture.caption, Markup(picture.svg)) for picture in pictures],  # noqa: S704
         bound_line=bound_line(document),
@@ -58,8 +59,26 @@ def render_html(document: PlanDocument, pictures: Sequence[Picture] = ()) -> str
     )
 
 
+def render_forecast(
+    forecast: DemandForecast, pictures: Sequence[Picture], facts: str, events: Sequence[str] = ()
+) -> str:
+    """``forecast`` as one page; everything but the pictures is escaped.
+
+    Args:
+        facts: what was asked, in a line.
+        events: what is known to happen, each in a line.
+    """
+    return _template("forecast.html.j2").render(
+        facts=facts,
+        pictures=[(picture.caption, Markup(picture.svg)) for picture in pictures],  # noqa: S704
+        verdicts=forecast.verdicts,
+        events=events,
+        warnings=forecast.warnings,
+    )
+
+
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("nodemix.operator.report"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -71,7 +90,7 @@ def _template() -> Template:
     environment.filters["signed"] = _signed
     environment.filters["runner_up_name"] = runner_up_name
     environment.filters["runner_up_price"] = runner_up_price
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 def _usd(amount: float | None, decimals: int = 4) -> str:

@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray
 from nodemix.operator.report.document import PlanDocument
+from nodemix.operator.report.fan import Fan, draw_fan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BAND_LEVELS = (0.05, 0.5, 0.95)
 HISTORY_SHOWN_S = 2 * 24 * 3600.0
 PLAN_LINE_SHARE = 0.03
+LEGEND_COLUMNS, WIDE_LEGEND_COLUMNS, WIDE_INCHES = 4, 8, 9.0
+"""So many entries of a legend find room side by side, on narrow pictures and on wide ones."""
+
 SECONDS_PER_HOUR = 3600.0
 
 INK = "#010203"
 """Stands for the colour of the page's text; becomes ``currentColor`` in the SVG."""
 
 HISTORY_COLOR = "#7d8590"
-BAND_COLOR = "#2f81f7"
 PLAN_COLOR = "#2da44e"
 NOW_COLOR = "#cf5b46"
 BOUND_COLOR = "#9a6dd7"
@@ -52,7 +54,7 @@ class DemandPanel:
         past_h: hours relative to the first forecast step, shape (past,), negative.
         past: observed demand, shape (past,), NaN in gaps.
         ahead_h: hours of the forecast steps, shape (ahead,).
-        band: demand at ``BAND_LEVELS``, shape (3, ahead).
+        fan: the forecast at these steps.
         planned: what the plan has room for; None where the plan does not say.
         covered_h: hours from now that the plan is for: until nodes bought next are ready.
     """
@@ -61,7 +63,7 @@ class DemandPanel:
     past_h: FloatArray
     past: FloatArray
     ahead_h: FloatArray
-    band: FloatArray
+    fan: Fan
     planned: int | None
     covered_h: float = 0.0
 
@@ -91,8 +93,8 @@ def plan_pictures(
         ]
         if panels:
             caption = (
-                "Demand as it was, as it is forecast (the band holds 90 % of what may come), and "
-                "what the plan has room for until nodes bought next are ready"
+                "Demand as it was, as it is forecast (the bands hold 50, 80 and 95 % of what may "
+                "come), and what the plan has room for until nodes bought next are ready"
             )
             pictures.append(Picture(caption, demand_picture(panels)))
     return tuple(pictures)
@@ -114,7 +116,7 @@ def demand_panels(
 
 
 def demand_picture(panels: Sequence[DemandPanel]) -> str:
-    """History, forecast band and planned capacity of each panel, as SVG."""
+    """History, fan of the forecast and planned capacity of each panel, as SVG."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, only for pictures
 
     columns = min(2, len(panels))
@@ -125,17 +127,24 @@ def demand_picture(panels: Sequence[DemandPanel]) -> str:
         _draw_panel(axis, panel)
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
-    handles, labels = axes[0].get_legend_handles_labels()
+    legend_above(figure, axes[0])
+    return to_svg(figure, salt="demand")
+
+
+def legend_above(figure: "Figure", axis: "Axes") -> None:
+    """One legend for all panels, of what ``axis`` shows."""
+    handles, labels = axis.get_legend_handles_labels()
+    is_wide = figure.get_figwidth() >= WIDE_INCHES
+    most = WIDE_LEGEND_COLUMNS if is_wide else LEGEND_COLUMNS
     figure.legend(
         handles,
         labels,
         frameon=False,
         labelcolor=INK,
         fontsize=8,
-        ncols=len(labels),
+        ncols=min(len(labels), most),
         loc="outside upper left",
     )
-    return to_svg(figure, salt="demand")
 
 
 def cost_picture(document: PlanDocument) -> str:
@@ -156,7 +165,7 @@ def cost_picture(document: PlanDocument) -> str:
     axis.invert_yaxis()
     axis.margins(x=0.12)
     axis.set_xlabel("USD per hour", color=INK, fontsize=9)
-    _quiet(axis)
+    quiet(axis)
     return to_svg(figure, salt="cost")
 
 
@@ -191,20 +200,21 @@ def _panel(
     drawn = [forecast.series.index(name) for name in names]
     past = history.values[:, _pods_index(history.indicators), :][rows].sum(axis=0)
     paths = forecast.samples[..., _pods_index(forecast.indicators)][:, drawn].sum(axis=1)
-    past_s = _grid_s(history.start_s - forecast.start_s, history.step_s, history.steps)
+    past_s = grid_s(history.start_s - forecast.start_s, history.step_s, history.steps)
     shown = past_s >= -HISTORY_SHOWN_S
-    ahead_s = _grid_s(0.0, forecast.step_s, forecast.steps)
+    ahead_s = grid_s(0.0, forecast.step_s, forecast.steps)
     return DemandPanel(
         title=title,
         past_h=past_s[shown] / SECONDS_PER_HOUR,
         past=past[shown],
         ahead_h=ahead_s / SECONDS_PER_HOUR,
-        band=np.quantile(paths.astype(np.float64), BAND_LEVELS, axis=0),
+        fan=Fan.of(paths.astype(np.float64)),
         planned=planned,
     )
 
 
-def _grid_s(start_s: float, step_s: float, steps: int) -> FloatArray:
+def grid_s(start_s: float, step_s: float, steps: int) -> FloatArray:
+    """Times of the steps of a grid, shape (steps,)."""
     return start_s + step_s * np.arange(steps, dtype=np.float64)
 
 
@@ -213,12 +223,8 @@ def _pods_index(indicators: tuple[str, ...]) -> int:
 
 
 def _draw_panel(axis: "Axes", panel: DemandPanel) -> None:
-    low, middle, high = panel.band
     axis.plot(panel.past_h, panel.past, color=HISTORY_COLOR, linewidth=1.0, label="observed")
-    axis.fill_between(
-        panel.ahead_h, low, high, color=BAND_COLOR, alpha=0.3, linewidth=0, label="5 to 95 %"
-    )
-    axis.plot(panel.ahead_h, middle, color=BAND_COLOR, linewidth=1.5, label="median")
+    draw_fan(axis, panel.ahead_h, panel.fan)
     title = panel.title
     if panel.planned is not None:
         # As wide as an eye sees: the time until new nodes are ready may be minutes.
@@ -237,10 +243,10 @@ def _draw_panel(axis: "Axes", panel: DemandPanel) -> None:
     axis.margins(y=0.15)
     axis.set_xlabel("hours from now", color=INK, fontsize=8)
     axis.set_ylabel("pods", color=INK, fontsize=8)
-    _quiet(axis)
+    quiet(axis)
 
 
-def _quiet(axis: "Axes") -> None:
+def quiet(axis: "Axes") -> None:
     """Axes in the page's text colour, without a box."""
     axis.tick_params(colors=INK, labelsize=8)
     for side in ("top", "right"):
