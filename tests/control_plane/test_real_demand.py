@@ -128,7 +128,12 @@ def test_prices_come_from_the_book(traced: Traced) -> None:
     assert traced.plan["spec"]["createdFrom"]["catalog"] == f"PriceBook {NAMESPACE}"
 
 
-@pytest.mark.parametrize("promql", dashboard_queries())
+def known_at_once(promql: str) -> bool:
+    """How well forecasts keep their word is known only after a horizon has passed."""
+    return "nodemix_forecast_" not in promql or "model_info" in promql
+
+
+@pytest.mark.parametrize("promql", [q for q in dashboard_queries() if known_at_once(q)])
 def test_dashboard_query_is_answered_with_data(traced: Traced, promql: str) -> None:
     assert wait_for(lambda: traced.prometheus.query(promql), bool)
 

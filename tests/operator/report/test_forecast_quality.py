@@ -1,11 +1,13 @@
 """How well forecasts keep their word, as Prometheus sees it."""
 
+import re
 from dataclasses import replace
 
 import pytest
 from nodemix.forecasting.calibrate import CalibrationReport, IndicatorReport
 from nodemix.forecasting.drift import Drift
 from nodemix.forecasting.pit import Calibration, Share
+from nodemix.operator.report.dashboard import dashboard_queries
 from nodemix.operator.report.exporter import Exporter
 
 from tests.operator.report.test_exporter import value
@@ -107,3 +109,12 @@ def test_a_forgotten_policy_leaves_no_forecast_quality(exporter: Exporter) -> No
 
     samples = [s for metric in exporter.registry.collect() for s in metric.samples]
     assert {s.labels["policy"] for s in samples if "forecast" in s.name} == {"batch"}
+
+
+def test_every_quality_that_the_dashboard_asks_for_is_exported(exporter: Exporter) -> None:
+    exported = {family.name for family in exporter.registry.collect()}
+    found = [re.search(r"nodemix_forecast_[a-z_]+", query) for query in dashboard_queries()]
+    asked = {match[0] for match in found if match} - {"nodemix_forecast_model_info"}
+
+    assert len(asked) >= 7
+    assert asked <= exported
