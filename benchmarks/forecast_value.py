@@ -48,7 +48,7 @@ from benchmarks.shortage import (
     mean_capacity,
     unserved,
 )
-from benchmarks.traces import Trace, read_trace
+from benchmarks.traces import Trace, read_trace, trace_files
 
 LEADS_S = (120, 300, 600, 900, 1200, 1800)
 TARGETS = (0.01, 0.001)
@@ -400,9 +400,7 @@ def _percent(share: float | None) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the JSON; 1 where there is no trace."""
     options = _parse(arguments)
-    paths = sorted(options.traces.glob("*.parquet"))
-    if options.trace:
-        paths = [path for path in paths if path.stem.startswith(tuple(options.trace))]
+    paths = trace_files(options.traces, options.trace)
     if not paths:
         print(f"no such trace in {options.traces}; see --traces and --trace", file=sys.stderr)
         return 1

@@ -35,7 +35,7 @@ from nodemix.forecasting.season import steps_per_day
 from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray, Horizon
 
 from benchmarks.forecast_models import MODELS, NAMES, Alone, Known, Speaker, trainer
-from benchmarks.traces import Trace, read_trace
+from benchmarks.traces import Trace, read_trace, trace_files
 
 STEPS, DRAWS = 48, 200
 ORIGINS = 24
@@ -266,9 +266,7 @@ def _dump(path: Path, trace: Trace, split: Windows, outcome: Outcome) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write ``forecasting.json``; 1 where there is no trace."""
     options = _parse(arguments)
-    paths = sorted(options.traces.glob("*.parquet"))
-    if options.trace:
-        paths = [path for path in paths if path.stem.startswith(tuple(options.trace))]
+    paths = trace_files(options.traces, options.trace)
     if not paths:
         print(f"no such trace in {options.traces}; see --traces and --trace", file=sys.stderr)
         return 1

@@ -17,9 +17,8 @@ from nodemix.forecasting import anchors as rules
 from nodemix.forecasting.anchors import Anchors, anchors
 from nodemix.forecasting.copula import joint_ranks
 from nodemix.forecasting.errors import ModelFailedError
-from nodemix.forecasting.features import GUESSES, Grid, Norms, Targets, describe, norms
+from nodemix.forecasting.features import GUESSES, Grid, Norms, Targets, describe, evenly, norms
 from nodemix.forecasting.guard import CEILING, guarded
-from nodemix.forecasting.residuals import IndexArray
 from nodemix.forecasting.rows import to_forecast, to_rows
 from nodemix.forecasting.season import steps_per_day
 from nodemix.forecasting.tables import Tables
@@ -111,7 +110,7 @@ class LightGbm:
         lightgbm = _lightgbm()
         grid = _grid(history)
         last = _last_origin(grid, horizon.steps)
-        errors = anchors(grid, _spread(grid.season, last, MARKS), horizon.steps)
+        errors = anchors(grid, evenly(grid.season, last, MARKS), horizon.steps)
         seen = _Seen.of(grid, errors, _sampled(grid, last, horizon.steps, rng))
         boosters = _boosted(lightgbm, seen, seen.actual(grid), self.settings, rng)
         noise = _past_noise(boosters, grid, errors, horizon.steps, rng)
@@ -219,13 +218,9 @@ def _last_origin(grid: Grid, steps: int) -> int:
     return have - 1 - steps
 
 
-def _spread(first: int, last: int, most: int) -> IndexArray:
-    return np.unique(np.linspace(first, last, most).round().astype(np.int64))
-
-
 def _sampled(grid: Grid, last: int, steps: int, rng: np.random.Generator) -> Targets:
     """Random targets that were observed, a day or more after their row began."""
-    origins = _spread(grid.season, last, MAX_ORIGINS)
+    origins = evenly(grid.season, last, MAX_ORIGINS)
     alive = np.flatnonzero(grid.values.max(axis=1) > 0)
     rows = alive if alive.size else np.arange(grid.values.shape[0])
     count = min(MAX_TARGETS, origins.size * rows.size * steps)
@@ -305,7 +300,7 @@ def _past_noise(
     """
     rows = grid.values.shape[0]
     most = min(JUDGED_ORIGINS, max(MIN_JUDGED_ORIGINS, JUDGED_TARGETS // (rows * steps)))
-    origins = _spread(grid.season, _last_origin(grid, steps), most)
+    origins = evenly(grid.season, _last_origin(grid, steps), most)
     noise = np.empty((origins.size, rows, steps))
     together = max(1, CHUNK // (rows * steps))
     for start in range(0, origins.size, together):

@@ -1,5 +1,6 @@
 """Traces of demand as the forecasting benchmark reads them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,6 +64,12 @@ class Trace:
         )
         history = replace(self.history, series=series, parents=parents, values=values[left])
         return replace(self, history=history, exists=exists[left])
+
+
+def trace_files(folder: Path, beginnings: Sequence[str]) -> list[Path]:
+    """The parquet files of ``folder`` whose names begin so, in order; all where none is given."""
+    paths = sorted(folder.glob("*.parquet"))
+    return [path for path in paths if not beginnings or path.stem.startswith(tuple(beginnings))]
 
 
 def read_trace(path: Path, finest_step_s: int = FINEST_STEP_S) -> Trace:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from nodemix.forecasting.copula import SHARED, joint_noise, joint_ranks, normal_scores, ranks
+from nodemix.forecasting.copula import SHARED, joint_ranks, normal_scores, ranks
 from nodemix.forecasting.types import FloatArray
+from scipy.special import ndtri
 
 DRAWS = 20_000
 TOLERANCE = 0.05
@@ -13,6 +14,13 @@ def past(rows: int = 2, steps: int = 3) -> FloatArray:
     rng = np.random.default_rng(2)
     common = rng.standard_normal((60, 1, 1))
     return common + 0.5 * rng.standard_normal((60, rows, steps))
+
+
+def joint_noise(past: FloatArray, draws: int, rng: np.random.Generator) -> FloatArray:
+    """Standard normal noise in the order of the ranks, shape (rows, draws, steps)."""
+    places = joint_ranks(past, draws, rng).transpose(0, 2, 1)
+    noise: FloatArray = ndtri((places + rng.random(places.shape)) / draws)
+    return noise
 
 
 def correlation(one: FloatArray, other: FloatArray) -> float:

@@ -5,13 +5,13 @@ import pytest
 import torch
 from nodemix.forecasting.anchors import anchors
 from nodemix.forecasting.errors import ModelFailedError
+from nodemix.forecasting.features import evenly
 from nodemix.forecasting.hierarchy import tree
 from nodemix.forecasting.net import Seen
 from nodemix.forecasting.sets import (
     MAX_DAYS,
     MIN_SEASONS,
     Known,
-    evenly,
     grid_of,
     training_end,
     training_sets,

@@ -10,7 +10,7 @@ what it would have seen then.
 from dataclasses import dataclass
 
 import numpy as np
-from nodemix.forecasting.features import SAME_TIME_DAYS, Grid, Norms, Targets
+from nodemix.forecasting.features import SAME_TIME_DAYS, Grid, Norms, Targets, evenly
 from nodemix.forecasting.residuals import IndexArray
 from nodemix.forecasting.types import FloatArray
 from scipy.special import ndtri
@@ -92,8 +92,7 @@ def anchors(grid: Grid, origins: IndexArray, steps: int) -> Anchors:
     yesterday = values - _shifted(values, grid.season)
     same_time = values - _same_time(values, grid.season)
     long, short = (
-        np.unique(np.linspace(origins.min(), origins.max(), most).round().astype(np.int64))
-        for most in (LONG_MARKS, SHORT_MARKS)
+        evenly(int(origins.min()), int(origins.max()), most) for most in (LONG_MARKS, SHORT_MARKS)
     )
     return Anchors(
         _errors(values, (yesterday, same_time, values), long, leads, LONG_DAYS * grid.season),

@@ -60,11 +60,3 @@ def joint_ranks(past: FloatArray, draws: int, rng: np.random.Generator) -> Index
         curve = np.sqrt(1.0 - MIX) * curve + np.sqrt(MIX) * (scores[row] @ mixed)
         found[row] = ranks(curve.astype(np.float32))
     return found
-
-
-def joint_noise(past: FloatArray, draws: int, rng: np.random.Generator) -> FloatArray:
-    """Standard normal noise in the order of :func:`joint_ranks`, shape (rows, draws, steps)."""
-    places = joint_ranks(past, draws, rng).transpose(0, 2, 1)
-    level = (places + rng.random(places.shape)) / draws
-    noise: FloatArray = ndtri(np.clip(level, 1e-6, 1.0 - 1e-6))
-    return noise

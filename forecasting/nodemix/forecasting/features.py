@@ -105,6 +105,11 @@ class Targets:
         return cls(row.ravel(), origin.ravel(), lead.ravel())
 
 
+def evenly(first: int, last: int, most: int) -> IndexArray:
+    """Up to ``most`` steps from ``first`` to ``last``, evenly spread."""
+    return np.unique(np.linspace(first, max(first, last), most).round().astype(np.int64))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Norms:
     """Centre and scale of each row at each step as an origin, both (rows, steps)."""

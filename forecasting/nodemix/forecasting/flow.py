@@ -17,7 +17,7 @@ import torch
 from nodemix.forecasting.anchors import anchors
 from nodemix.forecasting.copula import joint_ranks
 from nodemix.forecasting.errors import ModelFailedError
-from nodemix.forecasting.features import Grid
+from nodemix.forecasting.features import Grid, evenly
 from nodemix.forecasting.guard import guarded, uncrossed
 from nodemix.forecasting.hierarchy import Tree, coherent, tree
 from nodemix.forecasting.margins import Margins, margins
@@ -26,7 +26,6 @@ from nodemix.forecasting.rows import to_forecast
 from nodemix.forecasting.sets import (
     NAME,
     Known,
-    evenly,
     grid_of,
     is_enough,
     past_and_held_out,

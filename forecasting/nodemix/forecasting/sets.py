@@ -11,7 +11,7 @@ from nodemix.forecasting.anchors import ANCHORS, LEVELS, Anchors, anchors
 from nodemix.forecasting.encoder import tokens
 from nodemix.forecasting.errors import ModelFailedError
 from nodemix.forecasting.events import event_kinds
-from nodemix.forecasting.features import Described, Grid, Norms, Targets, describe, norms
+from nodemix.forecasting.features import Described, Grid, Norms, Targets, describe, evenly, norms
 from nodemix.forecasting.hierarchy import Tree, tree
 from nodemix.forecasting.net import Seen
 from nodemix.forecasting.residuals import IndexArray
@@ -91,11 +91,6 @@ def _past_origins(grid: Grid, end: int, steps: int) -> IndexArray:
 
 def _held_out_origins(grid: Grid, end: int, steps: int) -> IndexArray:
     return evenly(end - 1, grid.values.shape[1] - 1 - steps, MAX_ORIGINS // 4)
-
-
-def evenly(first: int, last: int, most: int) -> IndexArray:
-    """Up to ``most`` steps from ``first`` to ``last``, evenly spread."""
-    return np.unique(np.linspace(first, max(first, last), most).round().astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
