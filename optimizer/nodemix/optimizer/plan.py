@@ -244,20 +244,203 @@ class WorkloadDemand:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolRisk:
+    """A spot pool of the plan: how often it is hit, and what that would do.
+
+    Args:
+        shocks_per_hour: posterior mean, with the 95 % credible interval beside it.
+        share_lost: expected share of the pool's nodes that a shock takes.
+        loss_if_reclaimed: share of the pods' requests without a place if all its nodes go, by the
+            scarcer of cores and memory.
+        interruption_usd_per_hour: expected cost of its losses, all its nodes.
+    """
+
+    instance_type: str
+    zone: str
+    nodes: int
+    shocks_per_hour: float
+    shocks_per_hour_low: float
+    shocks_per_hour_high: float
+    share_lost: float
+    loss_if_reclaimed: float
+    interruption_usd_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
 class Risk:
-    """What can go wrong with the plan.
+    """What can go wrong with the plan, on scenarios that no search has seen.
+
+    A scenario is a path of demand together with what the provider takes back within the lead time.
 
     Args:
         shortfall_probability: share of demand paths in which some pod finds no place within the
-            lead time; None without a forecast.
+            lead time while every node stays; None without a forecast.
+        spot_share: of the plan's vCPUs.
         worst_pool_share: largest share of the plan's vCPUs in one (type, zone, spot) pool.
-        interruptions_per_day: expected spot nodes taken back a day, by the catalog's priors.
+        interruptions_per_day: expected spot nodes taken back a day, with the ends of a 95 %
+            interval beside it, for what is not known of the rates.
+        joint_shortfall_probability: share of scenarios in which some pod finds no place.
+        cvar: mean share of demand without a place in the worst ``1 - alpha`` of the scenarios.
+        worst_pool_loss: largest of the pools' ``loss_if_reclaimed``.
+        interruption_usd_per_hour: expected cost of losing spot nodes.
+        recourse_usd_per_hour: expected cost of the on-demand nodes that are bought later, for pods
+            without a place, beyond the lead time.
+        scenarios: how many were tried.
+        pools: the plan's spot pools, largest loss first.
     """
 
     shortfall_probability: float | None
     spot_share: float
     worst_pool_share: float
     interruptions_per_day: float
+    interruptions_per_day_low: float = 0.0
+    interruptions_per_day_high: float = 0.0
+    joint_shortfall_probability: float = 0.0
+    cvar: float = 0.0
+    cvar_standard_error: float = 0.0
+    alpha: float = 0.95
+    worst_pool_loss: float = 0.0
+    interruption_usd_per_hour: float = 0.0
+    recourse_usd_per_hour: float = 0.0
+    scenarios: int = 0
+    pools: tuple[PoolRisk, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityChoice:
+    """Why the plan has as much room as it has.
+
+    Args:
+        critical_ratio: c_u / (c_u + c_o), the demand quantile that is worth covering.
+        level: the quantile that the plan covers; above the ratio where that fell short too often.
+        over_provision: further places, as a share of the pods that may run on spot.
+        lead_time_s: within which demand is covered.
+        boots_seen: of nodes, that the lead time is learned from; 0 where the policy alone speaks.
+        max_pool_share: of vCPUs, that one spot pool was allowed; None where nothing limited it.
+        max_spot_share: likewise of all spot nodes.
+        why: one sentence.
+    """
+
+    critical_ratio: float
+    level: float
+    over_provision: float
+    lead_time_s: float
+    boots_seen: int
+    max_pool_share: float | None
+    max_spot_share: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOption:
+    """The plan, or one that could be had instead.
+
+    Args:
+        name: ``chosen``, ``cheaper``, ``safer``, ``steadier`` (fewer nodes change).
+        pools: (pool, nodes), kept nodes included, sorted.
+        usd_per_hour: money of its nodes.
+        expected_usd_per_hour: with expected interruptions, recourse and changes of nodes; what
+            options are compared by.
+        nodes_changed: to buy and to let go.
+        meets_slo: whether it keeps all that the policy accepts.
+    """
+
+    name: str
+    pools: tuple[tuple[PoolKey, int], ...]
+    usd_per_hour: float
+    expected_usd_per_hour: float
+    cvar: float
+    joint_shortfall_probability: float
+    worst_pool_loss: float
+    spot_share: float
+    nodes_changed: int
+    meets_slo: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrontPoint:
+    """A mix of the front of cost and CVaR over pools, before pods are packed.
+
+    Args:
+        usd_per_hour: with the expected cost of interruptions.
+    """
+
+    usd_per_hour: float
+    cvar: float
+    nodes_changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceShare:
+    """What a namespace wants and gets.
+
+    Args:
+        dominant_share: largest share, over resources, of all that is given out, that it gets.
+        wanted_share: likewise of what it wants.
+    """
+
+    namespace: str
+    weight: float
+    pods_wanted: int
+    pods_given: int
+    dominant_resource: str
+    dominant_share: float
+    wanted_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fairness:
+    """How equally namespaces are treated where a cap leaves less than is wanted.
+
+    Args:
+        mode: ``report`` or ``enforce``.
+        binding_caps: names of the caps that bind.
+        jain: index of the satisfied, weighted dominant shares, in (0, 1]; 1 is equal.
+        price_usd_per_hour: what fairness costs against the plan without it; 0 in ``report``.
+    """
+
+    mode: str
+    binding_caps: tuple[str, ...]
+    jain: float
+    price_usd_per_hour: float
+    namespaces: tuple[NamespaceShare, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What the same pods would cost with another way to choose nodes.
+
+    Args:
+        name: e.g. ``karpenter-like``.
+        headroom: of spare room it would need, as a share of the pods, to fall short no more often
+            than the plan does on the same paths.
+        usd_per_hour: None where it finds no place for some pod; ``why`` says so.
+    """
+
+    name: str
+    headroom: float
+    usd_per_hour: float | None
+    nodes: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """What keeps nodes as they are and so costs money.
+
+    Args:
+        kind: ``PodDisruptionBudget``, ``do-not-disrupt``, ``spread``, ``unsupported``, ...
+        subject: the object that says so, e.g. ``shop/PodDisruptionBudget/cart``.
+        nodes: names, sorted.
+        usd_per_hour: of these nodes; an upper end of what could be saved on them.
+    """
+
+    kind: str
+    subject: str
+    nodes: tuple[str, ...]
+    usd_per_hour: float
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +572,12 @@ class Recommendation:
         reasons: plain sentences, most important first.
         assumptions: what was taken for granted (spot by default, no history, ...).
         notes: what was left out or degraded, with the remedy.
+        capacity: why so much room; None where the plan was made without looking at risk.
+        options: the plan (``chosen``) and up to three that could be had instead, cheapest first.
+        front: cost against CVaR over pools, ascending cost; empty where there was no time.
+        fairness: None where no cap binds, or the policy asks for none.
+        baseline: None where there was no time to compare.
+        blockers: what keeps nodes that a plan could do without, dearest first.
         warm: what the policy's next decision can start from; kept in memory, in no document.
     """
 
@@ -414,6 +603,12 @@ class Recommendation:
     notes: tuple[Note, ...] = ()
     forecast_model: str = ""
     seconds: float = 0.0
+    capacity: CapacityChoice | None = None
+    options: tuple[PlanOption, ...] = ()
+    front: tuple[FrontPoint, ...] = ()
+    fairness: Fairness | None = None
+    baseline: Baseline | None = None
+    blockers: tuple[Blocker, ...] = ()
     warm: WarmStart | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -47,6 +47,7 @@ from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.churn import money_of, new_nodes, price_changes
 from nodemix.optimizer.problem.scope import in_scope
 from nodemix.optimizer.problem.types import FloatArray, IntArray, Problem
+from nodemix.optimizer.risk.beliefs import Beliefs
 from nodemix.optimizer.risk.shortfall import shortfall_probability, spread_over_rows
 from nodemix.optimizer.snapshot import Note, Snapshot, WorkloadKey
 from nodemix.optimizer.today import holds_everything, nodes_of_today
@@ -90,6 +91,7 @@ def decide(
     rng: np.random.Generator,
     clock: Clock,
     warm: WarmStart | None = None,
+    beliefs: Beliefs | None = None,
 ) -> Recommendation:
     """The cheapest mix found that holds today's pods and the demand to expect, and why.
 
@@ -99,12 +101,15 @@ def decide(
         catalog: every offer whose price is known; the policy's filter says which may be bought.
         clock: seconds, monotonic; bounds the search together with ``policy.search_s``.
         warm: what the last decision of this policy left (`Recommendation.warm`).
+        beliefs: what was learned of spot pools, boot times and former moves; None knows the
+            catalog's rates alone.
 
     Raises:
         EmptyCatalogError: no offer passes the policy's filter.
         InfeasiblePlanError: the policy's caps leave no plan.
     """
     started_s = clock()
+    beliefs = beliefs or Beliefs()
     snapshot = in_scope(snapshot, policy.selector)
     paths = _paths(snapshot, forecast, policy.service_level.lead_time_s)
     deadline = Deadline.after(clock, policy.search_s)

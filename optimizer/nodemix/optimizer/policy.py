@@ -37,12 +37,19 @@ class ServiceLevel:
             time; 0.01 is the usual two-nines promise of a batch-and-web cluster.
         under_cost_ratio: cost of lacking a unit of capacity over the cost of having one too many
             (newsvendor); 19 asks for the .95 quantile.
-        lead_time_s: time from deciding to buy a node until pods run on it.
+        lead_time_s: time from deciding to buy a node until pods run on it; where boots of nodes
+            have been seen they speak, too.
+        max_cvar: accepted mean share of demand without a place in the worst 5 % of what may
+            happen within the lead time, reclaims of spot nodes included; None for no limit.
+        max_pool_loss: accepted share of today's requests without a place if the provider takes a
+            whole spot pool back.
     """
 
     shortfall_probability: float = 0.01
     under_cost_ratio: float = 19.0
     lead_time_s: int = 600
+    max_cvar: float | None = 0.1
+    max_pool_loss: float = 0.2
 
     def __post_init__(self) -> None:
         if not 0.0 < self.shortfall_probability < 1.0:
@@ -51,6 +58,9 @@ class ServiceLevel:
             )
         if self.under_cost_ratio <= 0:
             raise ParameterError(f"under_cost_ratio must be positive, got {self.under_cost_ratio}")
+        _require_share("max_pool_loss", self.max_pool_loss)
+        if self.max_cvar is not None:
+            _require_share("max_cvar", self.max_cvar)
 
     @property
     def critical_ratio(self) -> float:
@@ -65,17 +75,36 @@ class SpotRules:
     Args:
         max_share: of the whole plan, on spot.
         max_pool_share: of the whole plan, in one (type, zone, spot) pool; None for no limit.
+        max_family_share: of the whole plan, on spot in one instance family; None for no limit.
+        max_zone_share: of the whole plan, on spot in one zone; None for no limit.
+        over_provision: further places for pods that may run on spot, as a share of them.
+        interruption_usd: what the loss of one spot node costs beside its replacement (work lost,
+            pods started anew).
+        return_hours: for so long after a pool lost nodes it must be cheaper by ``return_saving``
+            than what is counted for it to be bought again.
+        return_saving: see ``return_hours``.
     """
 
     max_share: float = 1.0
     min_on_demand_share: float = 0.0
     max_pool_share: float | None = None
+    max_family_share: float | None = None
+    max_zone_share: float | None = None
+    over_provision: float = 0.0
+    interruption_usd: float = 0.02
+    return_hours: float = 6.0
+    return_saving: float = 0.1
 
     def __post_init__(self) -> None:
         _require_share("spot.max_share", self.max_share)
         _require_share("spot.min_on_demand_share", self.min_on_demand_share)
-        if self.max_pool_share is not None:
-            _require_share("spot.max_pool_share", self.max_pool_share)
+        for name in ("max_pool_share", "max_family_share", "max_zone_share"):
+            share = getattr(self, name)
+            if share is not None:
+                _require_share(f"spot.{name}", share)
+        for name in ("over_provision", "interruption_usd", "return_hours"):
+            _require_amount(f"spot.{name}", getattr(self, name))
+        _require_share("spot.return_saving", self.return_saving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +145,19 @@ class Churn:
         node_change_usd: what putting a new node in the place of a running one costs once (boot,
             drain, cold caches); the search adds it to the price of new nodes.
         expected_life_hours: over which ``node_change_usd`` is spread.
+        no_return_hours: pools that a followed plan went away from are not bought again for so
+            long, unless the pods need it.
     """
 
     min_saving_share: float = 0.02
     node_change_usd: float = 0.0
     expected_life_hours: float = 24.0
+    no_return_hours: float = 24.0
 
     def __post_init__(self) -> None:
         _require_share("churn.min_saving_share", self.min_saving_share)
         _require_amount("churn.node_change_usd", self.node_change_usd)
+        _require_amount("churn.no_return_hours", self.no_return_hours)
         if not 0.0 < self.expected_life_hours < math.inf:
             raise ParameterError(
                 f"churn.expected_life_hours must be positive, got {self.expected_life_hours}"
@@ -199,6 +232,32 @@ class Commitment:
         return self.count * self.price_usd_per_hour if self.is_paid_anyway else 0.0
 
 
+class FairnessMode(StrEnum):
+    """What is done about unequal treatment where a cap leaves less than is wanted."""
+
+    OFF = "off"
+    REPORT = "report"
+    ENFORCE = "enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class FairnessRules:
+    """Weighted dominant-resource fairness over namespaces, where a cap binds.
+
+    Args:
+        weights: (namespace, weight); 1 for those that are not named.
+    """
+
+    mode: FairnessMode = FairnessMode.REPORT
+    weights: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        _require_own_names("fairness.weights", (name for name, _ in self.weights))
+        for name, weight in self.weights:
+            if not 0.0 < weight < math.inf:
+                raise ParameterError(f"fairness.weights ({name}) must be positive, got {weight}")
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the owner of a cluster asks of a plan.
@@ -224,6 +283,7 @@ class Policy:
     commitments: tuple[Commitment, ...] = ()
     search_s: float = 5.0
     placement: PlacementMode = PlacementMode.OBSERVE
+    fairness: FairnessRules = field(default_factory=FairnessRules)
 
     def __post_init__(self) -> None:
         _require_own_names(f"{self.name}: quotas", (quota.name for quota in self.quotas))

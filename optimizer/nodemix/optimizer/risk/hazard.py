@@ -209,6 +209,11 @@ class HazardBook:
         pools = {pool: Evidence(advised_per_hour[pool]) for pool in sorted(advised_per_hour)}
         return cls(at_h, pools, prior or HazardPrior())
 
+    def with_pools(self, advised_per_hour: Mapping[PoolKey, float]) -> "HazardBook":
+        """The same book, in which further pools stand that nothing was seen of."""
+        new = {p: Evidence(advised_per_hour[p]) for p in advised_per_hour if p not in self.pools}
+        return replace(self, pools=dict(sorted({**self.pools, **new}.items()))) if new else self
+
     def observed(
         self, now_h: float, exposures: Iterable[Exposure], shocks: Iterable[Shock]
     ) -> "HazardBook":
