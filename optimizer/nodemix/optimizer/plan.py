@@ -252,7 +252,9 @@ class PoolRisk:
         share_lost: expected share of the pool's nodes that a shock takes.
         loss_if_reclaimed: share of the pods' requests without a place if all its nodes go, by the
             scarcer of cores and memory.
-        interruption_usd_per_hour: expected cost of its losses, all its nodes.
+        interruption_usd_per_node: cost of losing one of its nodes.
+        interruption_usd_per_hour: expected cost of its losses, all its nodes: nodes x shocks x
+            share lost x cost of one.
     """
 
     instance_type: str
@@ -263,6 +265,7 @@ class PoolRisk:
     shocks_per_hour_high: float
     share_lost: float
     loss_if_reclaimed: float
+    interruption_usd_per_node: float
     interruption_usd_per_hour: float
 
 
@@ -282,10 +285,16 @@ class Risk:
         joint_shortfall_probability: share of scenarios in which some pod finds no place.
         cvar: mean share of demand without a place in the worst ``1 - alpha`` of the scenarios.
         worst_pool_loss: largest of the pools' ``loss_if_reclaimed``.
-        interruption_usd_per_hour: expected cost of losing spot nodes.
-        recourse_usd_per_hour: expected cost of the on-demand nodes that are bought later, for pods
-            without a place, beyond the lead time.
-        scenarios: how many were tried.
+        mean_loss: mean share of demand without a place, over all scenarios.
+        interruption_usd_per_hour: expected cost of losing spot nodes, over ``pools``.
+        on_demand_usd_per_hour: of the plan's nodes if each were bought on demand.
+        recourse_usd_per_hour: expected cost of the on-demand nodes that are bought later for pods
+            without a place: ``mean_loss`` x ``on_demand_usd_per_hour``.
+        shortage_usd_per_hour: what lacking them until then is worth: the policy's under-cost ratio
+            x ``recourse_usd_per_hour``.
+        scenarios, scenarios_short: how many were tried, and in how many some pod has no place.
+        worst_losses: share of demand without a place in each of the worst ``1 - alpha`` of the
+            scenarios, descending; ``cvar`` is their mean.
         pools: the plan's spot pools, largest loss first.
     """
 
@@ -300,9 +309,14 @@ class Risk:
     cvar_standard_error: float = 0.0
     alpha: float = 0.95
     worst_pool_loss: float = 0.0
+    mean_loss: float = 0.0
     interruption_usd_per_hour: float = 0.0
+    on_demand_usd_per_hour: float = 0.0
     recourse_usd_per_hour: float = 0.0
+    shortage_usd_per_hour: float = 0.0
     scenarios: int = 0
+    scenarios_short: int = 0
+    worst_losses: tuple[float, ...] = ()
     pools: tuple[PoolRisk, ...] = ()
 
 
@@ -339,8 +353,7 @@ class PlanOption:
         name: ``chosen``, ``cheaper``, ``safer``, ``steadier`` (fewer nodes change).
         pools: (pool, nodes), kept nodes included, sorted.
         usd_per_hour: money of its nodes.
-        expected_usd_per_hour: with expected interruptions, recourse and changes of nodes; what
-            options are compared by.
+        changes_usd_per_hour: what the changes of nodes cost, at the policy's cost of one.
         nodes_changed: to buy and to let go.
         meets_slo: whether it keeps all that the policy accepts.
     """
@@ -348,14 +361,20 @@ class PlanOption:
     name: str
     pools: tuple[tuple[PoolKey, int], ...]
     usd_per_hour: float
-    expected_usd_per_hour: float
-    cvar: float
-    joint_shortfall_probability: float
-    worst_pool_loss: float
-    spot_share: float
+    changes_usd_per_hour: float
+    risk: Risk
     nodes_changed: int
     meets_slo: bool
     why: str
+
+    @property
+    def expected_usd_per_hour(self) -> float:
+        """What options are compared by: money, changes, interruptions, recourse and shortage."""
+        risk = self.risk
+        later = risk.recourse_usd_per_hour + risk.shortage_usd_per_hour
+        return (
+            self.usd_per_hour + self.changes_usd_per_hour + risk.interruption_usd_per_hour + later
+        )
 
 
 @dataclass(frozen=True, slots=True)
