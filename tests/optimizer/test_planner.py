@@ -127,7 +127,8 @@ def test_a_saving_that_placing_eats_keeps_todays_nodes_and_says_so(
 
     def loses_in_placing(*terms: Any, **more: Any) -> Result:
         result = search(*terms, **more)
-        assert result.placed is not None
+        if result.placed is None:  # the short searches look at the cost on paper alone
+            return result
         dearer = result.packing.cost_usd_per_hour + 0.15
         return replace(result, placed=replace(result.placed, usd_per_hour=dearer))
 
@@ -179,7 +180,7 @@ def test_todays_pods_are_spread_evenly_also_beside_headroom() -> None:
 
 
 def test_a_quantile_that_falls_short_too_often_is_raised() -> None:
-    careless = ServiceLevel(under_cost_ratio=1.0, shortfall_probability=0.01)
+    careless = ServiceLevel(under_cost_ratio=1.0, shortfall_probability=0.01, max_cvar=None)
 
     result = plan(make_pods(1), forecast=forecast_of(1, 2, 30, 40), service_level=careless)
 

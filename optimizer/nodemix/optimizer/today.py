@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from nodemix.optimizer.catalog.types import Catalog, Offer
@@ -10,6 +11,61 @@ from nodemix.optimizer.plan import PackedNodes, Packing, PlannedNodes, PoolKey
 from nodemix.optimizer.problem.built import BuiltProblem, CurrentNode
 from nodemix.optimizer.risk.shortfall import node_limits, node_room, shortfall_probability
 from nodemix.optimizer.snapshot import Node, Snapshot, WorkloadKey
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Today:
+    """Today's nodes as a plan that changes nothing.
+
+    Args:
+        packing: the movable nodes that stay and are like some offer.
+        kept: the others; those that leave hold nothing any more.
+        holds_everything: see `holds_everything`.
+        broken_rules: names of the policy's caps that they break.
+    """
+
+    packing: Packing
+    kept: tuple[PlannedNodes, ...]
+    holds_everything: bool
+    broken_rules: tuple[str, ...]
+
+
+def today_of(built: BuiltProblem) -> Today:
+    """Today's nodes in the terms of the problem."""
+    staying = _staying(built)
+    unlike = tuple(_as_they_are(current) for current in staying if current.offer is None)
+    leaving = tuple(
+        replace(_as_they_are(current), pods=())
+        for current in built.current
+        if not _stays(current.node)
+    )
+    packing = _packing(built, staying)
+    return Today(
+        packing,
+        (*built.kept, *unlike, *leaving),
+        holds_everything(built),
+        _broken_rules(built, packing),
+    )
+
+
+def _broken_rules(built: BuiltProblem, packing: Packing) -> tuple[str, ...]:
+    problem = built.problem
+    counts = np.zeros(len(problem.offers))
+    for group in packing.nodes:
+        counts[group.offer] += group.count
+    return tuple(
+        cap.name
+        for cap in problem.caps
+        if cap.is_rule and cap.coefficients @ counts > cap.limit + 1e-9 * (1.0 + abs(cap.limit))
+    )
+
+
+def _as_they_are(current: CurrentNode) -> PlannedNodes:
+    """A node that is like no allowed offer, with what it holds."""
+    node = current.node
+    return PlannedNodes(
+        *_pool_of(node), 1, current.workloads, current.price_usd_per_hour, (node.name,)
+    )
 
 
 def holds_everything(built: BuiltProblem) -> bool:

@@ -1,0 +1,181 @@
+"""The plan and what could be had instead: cheaper, safer, or with fewer changes."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from nodemix.optimizer.candidate import Candidate
+from nodemix.optimizer.plan import Packing, PlannedNodes, PlanOption, PoolKey, Risk
+from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.problem.built import BuiltProblem
+from nodemix.optimizer.problem.churn import new_nodes
+from nodemix.optimizer.problem.safety import Safety
+from nodemix.optimizer.risk.outlook import Outlook
+from nodemix.optimizer.safety import LEAST_POOL_SHARE, complaints
+from nodemix.optimizer.setting import Setting
+from nodemix.optimizer.today import Today
+
+SAFER_CVAR_SHARE, SAFER_POOL_SHARE = 0.5, 0.6
+"""What the safer alternative asks for, as shares of what the plan itself risks."""
+
+LEAST_DIFFERENCE = 1e-6
+"""Relative; alternatives that are cheaper or safer by less are no choice."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offered:
+    """Nodes that could be had, before they are an option.
+
+    Args:
+        kept: nodes outside of the problem.
+        usd_per_hour: money of all of them.
+    """
+
+    name: str
+    built: BuiltProblem
+    packing: Packing
+    kept: tuple[PlannedNodes, ...]
+    usd_per_hour: float
+    why: str
+
+
+def much_safer(safety: Safety, risk: Risk) -> Safety:
+    """Half the tail, and smaller pools, than a plan with this risk."""
+    found = frozenset((pool.instance_type, pool.zone) for pool in risk.pools)
+    share = min(safety.max_pool_share, SAFER_POOL_SHARE * risk.worst_pool_share)
+    return replace(
+        safety,
+        over_provision=safety.over_provision + (1.0 - SAFER_CVAR_SHARE) * risk.cvar,
+        capped=safety.capped | found,
+        max_pool_share=max(LEAST_POOL_SHARE, share),
+    )
+
+
+def plan_options(
+    setting: Setting,
+    chosen: Candidate,
+    careful: Candidate | None,
+    today: Today,
+    outlook: Outlook,
+    *,
+    keeps_today: bool,
+) -> tuple[PlanOption, ...]:
+    """The plan as ``chosen``, and up to three others, by ascending cost.
+
+    Args:
+        careful: made for more safety; None where there is none.
+        outlook: with scenarios that nothing was chosen on.
+        keeps_today: the plan is to change nothing.
+    """
+    plan = _bought("chosen", chosen, chosen.result.packing, "the cheapest plan of accepted risk")
+    cost = chosen.built.current_usd_per_hour
+    now = Offered("chosen", chosen.built, today.packing, today.kept, cost, "today's nodes stay")
+    first = to_option(setting, now if keeps_today else plan, outlook)
+    others = [
+        to_option(setting, offered, outlook)
+        for offered in _others(chosen, careful, plan, now, today, keeps_today=keeps_today)
+    ]
+    worth_showing = [other for other in others if _is_a_choice(first, other)]
+    return tuple(sorted([first, *worth_showing], key=lambda option: option.usd_per_hour))
+
+
+def _others(
+    chosen: Candidate,
+    careful: Candidate | None,
+    plan: Offered,
+    now: Offered,
+    today: Today,
+    *,
+    keeps_today: bool,
+) -> Iterator[Offered]:
+    """What may be worth showing beside the plan."""
+    if keeps_today:
+        yield replace(plan, name="cheaper", why="the cheapest plan found, for a small saving")
+    elif chosen.frugal is not None:
+        why = "the least money, whatever reclaims cost"
+        yield _bought("cheaper", chosen, chosen.frugal, why)
+    if careful is not None:
+        yield _bought("safer", careful, careful.result.packing, "smaller pools and more room")
+    if not keeps_today:
+        yield from _steadier(chosen, now, today)
+
+
+def _steadier(chosen: Candidate, now: Offered, today: Today) -> Iterator[Offered]:
+    """Today's nodes where they do, else the alternative that changes fewest nodes."""
+    if today.holds_everything:
+        yield replace(now, name="steadier")
+        return
+    built = chosen.built
+    packings = [alternative.packing for alternative in chosen.result.alternatives]
+    if packings:
+        fewest = min(packings, key=lambda packing: nodes_changed(built, packing, built.kept))
+        yield _bought("steadier", chosen, fewest, "fewer nodes change")
+
+
+def _bought(name: str, candidate: Candidate, packing: Packing, why: str) -> Offered:
+    """A packing of the candidate's problem, beside the nodes that are kept."""
+    cost = candidate.money_usd_per_hour(packing)
+    return Offered(name, candidate.built, packing, candidate.built.kept, cost, why)
+
+
+def _is_a_choice(chosen: PlanOption, other: PlanOption) -> bool:
+    """Whether it is better than the plan in what its name says."""
+    tolerance = 1.0 - LEAST_DIFFERENCE
+    match other.name:
+        case "cheaper":
+            return other.usd_per_hour < tolerance * chosen.usd_per_hour
+        case "safer":
+            mine, its = chosen.risk, other.risk
+            return its.cvar < tolerance * mine.cvar or (
+                its.worst_pool_loss < tolerance * mine.worst_pool_loss
+            )
+        case _:
+            return other.nodes_changed < chosen.nodes_changed
+
+
+def to_option(setting: Setting, offered: Offered, outlook: Outlook) -> PlanOption:
+    """Cost and risk of nodes that could be had."""
+    problem, packing, policy = offered.built.problem, offered.packing, setting.policy
+    risk = setting.risk(problem, packing, offered.kept, outlook)
+    return PlanOption(
+        name=offered.name,
+        pools=tuple(sorted(pool_counts(offered.built, packing, offered.kept).items())),
+        usd_per_hour=offered.usd_per_hour,
+        changes_usd_per_hour=_changes(offered, policy),
+        risk=risk,
+        nodes_changed=nodes_changed(offered.built, packing, offered.kept),
+        meets_slo=not complaints(risk, policy.service_level),
+        why=offered.why,
+    )
+
+
+def _changes(offered: Offered, policy: Policy) -> float:
+    if nodes_changed(offered.built, offered.packing, offered.kept) == 0:
+        return 0.0
+    return new_nodes(offered.built.problem, offered.packing) * policy.churn.usd_per_node_hour
+
+
+def pool_counts(
+    built: BuiltProblem, packing: Packing, kept: Iterable[PlannedNodes]
+) -> Counter[PoolKey]:
+    """Nodes of each pool."""
+    counts: Counter[PoolKey] = Counter()
+    for packed in packing.nodes:
+        counts[built.problem.offers[packed.offer].key] += packed.count
+    for group in kept:
+        counts[group.instance_type, group.zone, group.capacity_type] += group.count
+    return counts
+
+
+def nodes_changed(built: BuiltProblem, packing: Packing, kept: Iterable[PlannedNodes]) -> int:
+    """Nodes to buy and to let go.
+
+    Args:
+        kept: nodes beside the packing; those that the problem keeps are among them.
+    """
+    plan = pool_counts(built, packing, kept)
+    now = pool_counts(built, Packing((), 0.0), built.kept)
+    for current in built.current:
+        node = current.node
+        now[node.instance_type or "unknown", node.zone or "unknown", node.capacity_type] += 1
+    return sum(abs(plan[pool] - now[pool]) for pool in {*plan, *now})
