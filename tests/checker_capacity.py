@@ -11,10 +11,12 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tests.checker_market import Market, Pool
+from tests.checker_numbers import faults
 from tests.checker_objects import Cluster, Json
 
 _LABEL = "karpenter.k8s.aws/instance-"
 UNPRICED = 1e6
+ROUNDING_USD = 1e-6
 
 
 def pool_of(entry: Json) -> Pool:
@@ -55,33 +57,53 @@ def is_for(commitment: Json, pool: Pool) -> bool:
 
 def bill_today(pools: Sequence[Pool], spec: Mapping[str, Any], market: Market) -> float:
     """Today's cost with the commitments where they save most."""
+    own = prices_today(pools, spec, market)
+    return sum(price or 0.0 for price in own) + fixed(spec, market)
+
+
+def prices_today(
+    pools: Sequence[Pool], spec: Mapping[str, Any], market: Market
+) -> list[float | None]:
+    """What each node adds to the bill, with the commitments where they save most."""
+    prices = [market.usd_per_hour.get(pool) for pool in pools]
+    for node, commitment in committed_today(pools, spec, market).items():
+        prices[node] = marginal(commitment)
+    return prices
+
+
+def committed_today(
+    pools: Sequence[Pool], spec: Mapping[str, Any], market: Market
+) -> dict[int, Json]:
+    """Commitments of nodes, by the nodes' places in ``pools``: where they save most."""
     listed = [market.usd_per_hour.get(pool) for pool in pools]
-    cost = sum(price or 0.0 for price in listed)
     units = [
         c for c in commitments_of(spec, market).values() for _ in range(min(c["count"], len(pools)))
     ]
-    if units and pools:
-        saved = np.array(
+    if not units or not pools:
+        return {}
+    saved = np.array(
+        [
             [
-                [
-                    max(0.0, (UNPRICED if price is None else price) - marginal(unit))
-                    if is_for(unit, pool)
-                    else 0.0
-                    for unit in units
-                ]
-                for pool, price in zip(pools, listed, strict=True)
+                max(0.0, (UNPRICED if price is None else price) - marginal(unit))
+                if is_for(unit, pool)
+                else 0.0
+                for unit in units
             ]
-        )
-        for i, u in zip(*linear_sum_assignment(saved, maximize=True), strict=True):
-            if saved[i, u] > 0.0:
-                cost += marginal(units[u]) - (listed[i] or 0.0)
-    return cost + fixed(spec, market)
+            for pool, price in zip(pools, listed, strict=True)
+        ]
+    )
+    pairs = zip(*linear_sum_assignment(saved, maximize=True), strict=True)
+    return {int(i): units[u] for i, u in pairs if saved[i, u] > 0.0}
 
 
 def commitment_faults(
-    document: Mapping[str, Any], spec: Mapping[str, Any], market: Market
+    document: Mapping[str, Any], spec: Mapping[str, Any], market: Market, today: Sequence[Pool]
 ) -> Iterator[str]:
-    """Each is used by nodes like it, not too often, and before the same nodes at a higher price."""
+    """Each is used by nodes like it, not too often, and before the same nodes at a higher price.
+
+    Args:
+        today: the pools of today's nodes.
+    """
     known = commitments_of(spec, market)
     used: Counter[str] = Counter()
     for entry in document["nodes"]:
@@ -92,11 +114,19 @@ def commitment_faults(
     shown = {c["name"]: c for c in document.get("commitments") or ()}
     if shown.keys() != known.keys():
         yield f"commitments {sorted(shown)} are shown, {sorted(known)} can be used"
+    now = len(committed_today(today, spec, market))
+    if shown and sum(commitment["nodes_now"] for commitment in shown.values()) != now:
+        yield f"commitments pay for {now} nodes today, shown are {list(shown.values())}"
     for name, commitment in known.items():
         if used[name] > commitment["count"]:
             yield f"commitment {name}: {used[name]} nodes, {commitment['count']} are there"
-        if name in shown and shown[name]["nodes_plan"] != used[name]:
-            yield f"commitment {name}: {used[name]} nodes, shown as {shown[name]['nodes_plan']}"
+        if name in shown:
+            expected = {
+                "count": commitment["count"],
+                "price_usd_per_hour": commitment["usdPerHour"],
+                "nodes_plan": used[name],
+            }
+            yield from faults(f"commitment {name}: ", shown[name], expected, ROUNDING_USD)
         for entry in document["nodes"] if used[name] < commitment["count"] else ():
             price = price_of(entry, spec, market)
             if is_for(commitment, pool_of(entry)) and (
@@ -181,7 +211,8 @@ def _churn_sums(
     new = sum(
         e["count"] for e in document["nodes"] if not (e.get("in_place") or e.get("kept_nodes"))
     )
-    objective = document["plan_usd_per_hour"] + new * cost / life
+    reclaims = document["risk"]["interruption_usd_per_hour"]
+    objective = document["plan_usd_per_hour"] + new * cost / life + reclaims
     true = {
         "nodes_new": new,
         "change_usd": new * cost,

@@ -1,6 +1,6 @@
 """How many pods of each workload the plan must hold."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,25 @@ def pods_by_workload(snapshot: Snapshot) -> dict[WorkloadKey, int]:
         if needs_a_place(pod):
             counts[pod.workload] = counts.get(pod.workload, 0) + 1
     return counts
+
+
+def over_provisioned(
+    pods: Mapping[WorkloadKey, int], share: float, on_spot: Collection[WorkloadKey]
+) -> dict[WorkloadKey, int]:
+    """Further places for the workloads that may run on spot, ``share`` of their pods in sum.
+
+    Fractions are carried over from one workload to the next, so that small ones do not each get a
+    whole pod more.
+    """
+    carried = 0.0
+    planned = dict(pods)
+    for key in sorted(on_spot):
+        carried += share * pods.get(key, 0)
+        extra = int(carried + 1e-9)
+        if key in planned and planned[key] > 0:
+            planned[key] += extra
+            carried -= extra
+    return planned
 
 
 def needs_a_place(pod: Pod) -> bool:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from nodemix.optimizer.candidate import Candidate
-from nodemix.optimizer.plan import Packing, PlannedNodes, PlanOption, PoolKey, Risk
+from nodemix.optimizer.plan import Packing, PlannedNodes, PlanOption, PoolKey
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.churn import new_nodes
 from nodemix.optimizer.problem.safety import Safety
 from nodemix.optimizer.risk.outlook import Outlook
-from nodemix.optimizer.safety import LEAST_POOL_SHARE, complaints
+from nodemix.optimizer.safety import LEAST_POOL_SHARE, complaints, with_pool_limits
 from nodemix.optimizer.setting import Setting
 from nodemix.optimizer.today import Today
 
@@ -39,16 +39,13 @@ class Offered:
     why: str
 
 
-def much_safer(safety: Safety, risk: Risk) -> Safety:
-    """Half the tail, and smaller pools, than a plan with this risk."""
-    found = frozenset((pool.instance_type, pool.zone) for pool in risk.pools)
+def much_safer(candidate: Candidate) -> Safety:
+    """Half the tail, and smaller pools, than a plan has."""
+    safety, risk = candidate.safety, candidate.risk
     share = min(safety.max_pool_share, SAFER_POOL_SHARE * risk.worst_pool_share)
-    return replace(
-        safety,
-        over_provision=safety.over_provision + (1.0 - SAFER_CVAR_SHARE) * risk.cvar,
-        capped=safety.capped | found,
-        max_pool_share=max(LEAST_POOL_SHARE, share),
-    )
+    places = safety.over_provision + (1.0 - SAFER_CVAR_SHARE) * risk.cvar
+    wanted = replace(safety, over_provision=places)
+    return with_pool_limits(wanted, max(LEAST_POOL_SHARE, share), candidate.pool_limits)
 
 
 def plan_options(

@@ -539,7 +539,8 @@ class ChurnCost:
         nodes_new: nodes that do not run yet.
         change_usd: once, for all of ``nodes_new``.
         usd_per_hour: ``change_usd`` over the expected life of a node.
-        objective_usd_per_hour: what the search minimised: the plan's cost and ``usd_per_hour``.
+        objective_usd_per_hour: what the search minimised: the plan's cost, ``usd_per_hour``, and
+            what reclaims of its spot nodes are expected to cost.
         objective_lower_bound_usd_per_hour: no plan has a smaller objective; certified.
     """
 

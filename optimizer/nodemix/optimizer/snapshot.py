@@ -177,6 +177,7 @@ class Pod:
     Args:
         node_name: the node it is bound to; None while it waits.
         is_terminating: it has a deletion timestamp; it holds its place but needs no new one.
+        do_not_disrupt: the annotation that keeps autoscalers from moving it; None without one.
     """
 
     namespace: str
@@ -185,6 +186,7 @@ class Pod:
     template: PodTemplate
     node_name: str | None = None
     is_terminating: bool = False
+    do_not_disrupt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ class Node:
         instance_type: None where the node carries no such label.
         is_ready: the Ready condition is True.
         is_leaving: cordoned, tainted for disruption or being deleted; it takes no new pods.
+        do_not_disrupt: the annotation that keeps autoscalers from removing it; None without one.
     """
 
     name: str
@@ -207,6 +210,7 @@ class Node:
     capacity_type: CapacityType = CapacityType.ON_DEMAND
     is_ready: bool = True
     is_leaving: bool = False
+    do_not_disrupt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

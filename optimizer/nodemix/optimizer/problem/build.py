@@ -11,7 +11,7 @@ from nodemix.optimizer.problem.architectures import assumed_architectures
 from nodemix.optimizer.problem.assumptions import assumptions, unselected_notes
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.caps import cap_problem
-from nodemix.optimizer.problem.churn import InPlace, nodes_in_place, price_changes
+from nodemix.optimizer.problem.churn import InPlace, nodes_in_place, price_extras
 from nodemix.optimizer.problem.commitments import (
     committed_offers,
     put_under_terms,
@@ -32,14 +32,18 @@ from nodemix.optimizer.problem.overhead import static_load, unplanned_load
 from nodemix.optimizer.problem.places import Places, dimensions_of
 from nodemix.optimizer.problem.quotas import quota_notes
 from nodemix.optimizer.problem.rows import cut_rows, form_groups, narrow_spreads, to_problem
+from nodemix.optimizer.problem.safety import Safety
 from nodemix.optimizer.problem.types import Row
 from nodemix.optimizer.snapshot import Note, Snapshot, WorkloadKey
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Survey:
-    """The cluster in terms of variants, offers and fates."""
+class Survey:
+    """The cluster in terms of variants, offers and fates: what all its problems have in common."""
 
+    snapshot: Snapshot
+    catalog: Catalog
+    policy: Policy
     counts: PodCounts
     places: Places
     obstacles: Obstacles
@@ -68,19 +72,27 @@ class _Stranded:
 
 
 def build_problem(
-    snapshot: Snapshot, catalog: Catalog, policy: Policy, pods: Mapping[WorkloadKey, int]
+    snapshot: Snapshot,
+    catalog: Catalog,
+    policy: Policy,
+    pods: Mapping[WorkloadKey, int],
+    safety: Safety | None = None,
 ) -> BuiltProblem:
-    """The packing problem of a cluster, and all that stays out of it, with the reasons.
+    """The packing problem of a cluster, and all that stays out of it; see `problem_of`."""
+    return problem_of(survey(snapshot, catalog, policy), pods, safety)
+
+
+def problem_of(
+    survey: Survey, pods: Mapping[WorkloadKey, int], safety: Safety | None = None
+) -> BuiltProblem:
+    """The packing problem of a surveyed cluster, and all that stays out of it, with the reasons.
 
     Args:
-        catalog: every offer whose price is known; the policy's filter says which may be bought.
         pods: pods to hold of each workload, at least today's; those on nodes that stay and those
             that find no place are among them.
-
-    Raises:
-        EmptyCatalogError: no offer passes the policy's filter.
+        safety: limits beyond the policy's; None for none.
     """
-    survey = _survey(snapshot, catalog, policy)
+    snapshot, catalog, policy = survey.snapshot, survey.catalog, survey.policy
     counts, fates = survey.counts, survey.fates
     shares = pod_fates(counts, fates, survey.obstacles.of, pods)
     groups = form_groups(counts.variants, shares.placed, shares.in_play, survey.places)
@@ -88,11 +100,11 @@ def build_problem(
     stranded = [_strand(survey, variant, lost) for variant, lost in shares.stranded.items()]
     lacking = [(s.row, s.obstacle.fact) for s in stranded if s.is_lack_of_offers]
     problem = to_problem(rows, lacking, survey.places)
-    problem = price_changes(problem, policy.churn.usd_per_node_hour)
+    problem = price_extras(problem, policy.churn.usd_per_node_hour)
     fixed = survey.fixed_usd_per_hour
     instances = {offer.instance.name: offer.instance for offer in catalog.offers}
     share = kept_share(fates, policy, fixed, instances)
-    problem = cap_problem(problem, policy, share, survey.in_place)
+    problem = cap_problem(problem, policy, share, survey.in_place, safety)
     kept = keep_nodes(fates, counts)
     return BuiltProblem(
         problem=problem,
@@ -123,7 +135,15 @@ def build_problem(
     )
 
 
-def _survey(snapshot: Snapshot, catalog: Catalog, policy: Policy) -> _Survey:
+def survey(snapshot: Snapshot, catalog: Catalog, policy: Policy) -> Survey:
+    """Look at a cluster once, for all problems that are made of it.
+
+    Args:
+        catalog: every offer whose price is known; the policy's filter says which may be bought.
+
+    Raises:
+        EmptyCatalogError: no offer passes the policy's filter.
+    """
     commitments, faults = sound_commitments(policy, catalog)
     rules = or_default(policy.offers)
     committed = committed_offers(commitments, catalog, rules.zones or catalog.zones())
@@ -147,7 +167,9 @@ def _survey(snapshot: Snapshot, catalog: Catalog, policy: Policy) -> _Survey:
         in_place = nodes_in_place(movable, offers, _asked_labels(snapshot, counts), load)
         places = places_of((*offers, *(offer for group in in_place for offer in group.offers)))
     notes = (*faults, *quota_notes(policy, catalog), *notes)
-    return _Survey(counts, places, obstacles, fates, commitments, in_place, notes)
+    return Survey(
+        snapshot, catalog, policy, counts, places, obstacles, fates, commitments, in_place, notes
+    )
 
 
 def _asked_labels(snapshot: Snapshot, counts: PodCounts) -> set[str]:
@@ -157,7 +179,7 @@ def _asked_labels(snapshot: Snapshot, counts: PodCounts) -> set[str]:
     return {key for template in templates for key in template.asked_labels}
 
 
-def _strand(survey: _Survey, variant: int, pods: int) -> _Stranded:
+def _strand(survey: Survey, variant: int, pods: int) -> _Stranded:
     of = survey.counts.variants[variant]
     obstacle = survey.obstacles.of(variant)
     assert obstacle is not None  # noqa: S101 - that is why it is stranded

@@ -1,15 +1,19 @@
 """Limits of a policy on the mix, as linear caps over counts of offers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.policy import Commitment, Policy, Quota, SpotRules
 from nodemix.optimizer.problem.churn import InPlace
 from nodemix.optimizer.problem.quotas import quota_use
+from nodemix.optimizer.problem.safety import Pool, Safety
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, OfferCap, Problem
 
-Pool = tuple[str, str]
+Group = TypeVar("Group", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +35,29 @@ class KeptShare:
 
 
 def cap_problem(
-    problem: Problem, policy: Policy, kept: KeptShare, in_place: Iterable[InPlace] = ()
+    problem: Problem,
+    policy: Policy,
+    kept: KeptShare,
+    in_place: Iterable[InPlace] = (),
+    safety: Safety | None = None,
 ) -> Problem:
     """The problem with the policy's caps; what kept nodes use is taken off the limits.
+
+    Args:
+        safety: what is asked beyond the policy; None for nothing.
 
     Offers that exist in a limited number, because they are committed to or run already, are capped
     too.
     """
+    safety = safety or Safety()
     caps = (
         *_budget(problem, policy, kept),
         *_node_limits(problem, policy, kept),
-        *_spot_share(problem, policy.spot, kept),
+        *_spot_share(problem, policy.spot, safety, kept),
         *_pool_shares(problem, policy.spot.max_pool_share, kept),
+        *_group_shares(problem, policy.spot, kept),
+        *_safe_pools(problem, safety, kept),
+        *_resting(problem, safety),
         *_quotas(problem, policy.quotas, dict(kept.quotas)),
         *_commitments(problem, policy.commitments, dict(kept.terms)),
         *_in_place(problem, in_place),
@@ -77,9 +92,13 @@ def spot_mask(problem: Problem) -> BoolArray:
     return np.array([offer.is_spot for offer in problem.offers], dtype=np.bool_)
 
 
-def _spot_share(problem: Problem, spot: SpotRules, kept: KeptShare) -> list[OfferCap]:
-    """Spot vCPUs <= share x all vCPUs; of the two ways to say it, the tighter."""
+def _spot_share(
+    problem: Problem, spot: SpotRules, safety: Safety, kept: KeptShare
+) -> list[OfferCap]:
+    """Spot vCPUs <= share x all vCPUs; of the ways to say it, the tightest."""
     name, share = tightest_spot_share(spot)
+    if safety.max_spot_share < share:
+        name, share = "slo.maxCvar", safety.max_spot_share
     if share >= 1.0:
         return []
     coefficients = vcpus_of(problem) * (spot_mask(problem) - share)
@@ -95,22 +114,79 @@ def tightest_spot_share(spot: SpotRules) -> tuple[str, float]:
     return "spot.maxShare", spot.max_share
 
 
-def _pool_shares(problem: Problem, share: float | None, kept: KeptShare) -> list[OfferCap]:
-    if share is None or share >= 1.0:
-        return []
-    vcpus = vcpus_of(problem)
-    taken = dict(kept.spot_vcpus)
-    pools: dict[Pool, list[int]] = {}
+def _pool_shares(problem: Problem, share: float | None, kept: KeptShare) -> Iterator[OfferCap]:
+    if share is not None and share < 1.0:
+        pools = _spot_offers_by(problem, _place)
+        taken = dict(kept.spot_vcpus)
+        for pool, offers in pools.items():
+            name = f"spot.maxPoolShare ({'/'.join(pool)})"
+            yield _share_of_vcpus(problem, name, offers, share, kept, taken.get(pool, 0.0))
+
+
+def _group_shares(problem: Problem, spot: SpotRules, kept: KeptShare) -> Iterator[OfferCap]:
+    """Spot nodes of a family, and of a zone."""
+    families = {offer.instance.name: offer.instance.family for offer in problem.offers}
+    if (share := spot.max_family_share) is not None and share < 1.0:
+        taken = defaultdict[str, float](float)
+        for (instance, _), vcpus in kept.spot_vcpus:
+            taken[families.get(instance, instance.partition(".")[0])] += vcpus
+        for family, offers in _spot_offers_by(problem, lambda o: o.instance.family).items():
+            name = f"spot.maxFamilyShare ({family})"
+            yield _share_of_vcpus(problem, name, offers, share, kept, taken[family])
+    if (share := spot.max_zone_share) is not None and share < 1.0:
+        taken = defaultdict[str, float](float)
+        for (_, zone), vcpus in kept.spot_vcpus:
+            taken[zone] += vcpus
+        for zone, offers in _spot_offers_by(problem, lambda o: o.zone).items():
+            name = f"spot.maxZoneShare ({zone})"
+            yield _share_of_vcpus(problem, name, offers, share, kept, taken[zone])
+
+
+def _spot_offers_by(problem: Problem, group_of: Callable[[Offer], Group]) -> dict[Group, list[int]]:
+    groups: dict[Group, list[int]] = {}
     for i in np.flatnonzero(spot_mask(problem)).tolist():
-        offer = problem.offers[i]
-        pools.setdefault((offer.instance.name, offer.zone), []).append(i)
-    caps = []
-    for pool, offers in pools.items():
-        coefficients = -share * vcpus
-        coefficients[offers] += vcpus[offers]
-        left = share * kept.vcpus - taken.get(pool, 0.0)
-        caps.append(OfferCap(f"spot.maxPoolShare ({'/'.join(pool)})", coefficients, left))
-    return caps
+        groups.setdefault(group_of(problem.offers[i]), []).append(i)
+    return groups
+
+
+def _share_of_vcpus(
+    problem: Problem,
+    name: str,
+    offers: list[int],
+    share: float,
+    kept: KeptShare,
+    kept_vcpus: float,
+) -> OfferCap:
+    """VCPUs of the offers <= share x all vCPUs."""
+    vcpus = vcpus_of(problem)
+    coefficients = -share * vcpus
+    coefficients[offers] += vcpus[offers]
+    return OfferCap(name, coefficients, share * kept.vcpus - kept_vcpus)
+
+
+def _safe_pools(problem: Problem, safety: Safety, kept: KeptShare) -> Iterator[OfferCap]:
+    """The pools that were found too large for the accepted loss."""
+    taken = dict(kept.spot_vcpus)
+    limits = dict(safety.pool_limits)
+    for pool, offers in _spot_offers_by(problem, _place).items():
+        if pool in limits:
+            own = np.zeros(len(problem.offers))
+            own[offers] = 1.0
+            running = taken.get(pool, 0.0) / problem.offers[offers[0]].instance.vcpus
+            most = max(0.0, limits[pool] - running)
+            yield OfferCap(f"slo.maxPoolLoss ({'/'.join(pool)})", own, most)
+
+
+def _place(offer: Offer) -> Pool:
+    return offer.instance.name, offer.zone
+
+
+def _resting(problem: Problem, safety: Safety) -> Iterator[OfferCap]:
+    """No return to pools that a plan went away from, beyond the nodes that are still there."""
+    for pool, most in safety.resting:
+        own = np.array([offer.key == pool for offer in problem.offers], np.float64)
+        if own.any():
+            yield OfferCap(f"churn.noReturnHours ({'/'.join(pool)})", own, float(most))
 
 
 def _quotas(

@@ -18,7 +18,7 @@ import numpy as np
 from nodemix.optimizer.catalog.labels import HOSTNAME_LABEL, offer_labels
 from nodemix.optimizer.catalog.types import InstanceType, Offer
 from nodemix.optimizer.plan import Packing
-from nodemix.optimizer.problem.types import Problem
+from nodemix.optimizer.problem.types import FloatArray, Problem
 from nodemix.optimizer.resources import Resources
 from nodemix.optimizer.snapshot import Node
 
@@ -93,11 +93,28 @@ def _with_room(offers: Sequence[Offer], room: Resources) -> tuple[Offer, ...]:
     )
 
 
-def price_changes(problem: Problem, usd_per_node_hour: float) -> Problem:
-    """The problem with the price of a change on every node that does not run yet."""
+def price_extras(problem: Problem, usd_per_node_hour: float) -> Problem:
+    """The problem with all that is counted beside money in its prices.
+
+    That is the cost of a change, for every node that does not run yet, and of reclaims.
+    """
     change = np.array([0.0 if o.is_in_place else usd_per_node_hour for o in problem.offers])
-    price = np.maximum(problem.money_usd_per_hour + change, LEAST_USD_PER_HOUR)
-    return replace(problem, price_usd_per_hour=price)
+    reclaims = np.array([offer.interruption_usd_per_hour for offer in problem.offers])
+    return _counted(problem, problem.money_usd_per_hour + change + reclaims)
+
+
+def price_money(problem: Problem) -> Problem:
+    """The problem with nothing but money in its prices."""
+    return _counted(problem, problem.money_usd_per_hour)
+
+
+def _counted(problem: Problem, usd_per_hour: FloatArray) -> Problem:
+    return replace(problem, price_usd_per_hour=np.maximum(usd_per_hour, LEAST_USD_PER_HOUR))
+
+
+def has_extras(problem: Problem) -> bool:
+    """Whether anything is counted beside money."""
+    return bool((problem.price_usd_per_hour > problem.money_usd_per_hour + 1e-12).any())
 
 
 def money_of(problem: Problem, packing: Packing) -> float:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from nodemix.optimizer.catalog.types import InstanceType, Offer
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.built import CurrentNode
-from nodemix.optimizer.problem.caps import KeptShare, Pool
+from nodemix.optimizer.problem.caps import KeptShare
 from nodemix.optimizer.problem.churn import InPlace
 from nodemix.optimizer.problem.demand import PodCounts
 from nodemix.optimizer.problem.kept import NodeFate, workloads_on
 from nodemix.optimizer.problem.quotas import quota_use
 from nodemix.optimizer.problem.rows import CutRow
+from nodemix.optimizer.problem.safety import Pool
 from nodemix.optimizer.snapshot import CapacityType, WorkloadKey
 
 

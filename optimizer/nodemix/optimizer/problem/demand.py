@@ -18,6 +18,9 @@ from nodemix.optimizer.snapshot import (
     WorkloadKey,
 )
 
+SINGLE_REPLICA = "single replica behind a PodDisruptionBudget"
+"""Why such a pod must not run on spot."""
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:
@@ -155,7 +158,7 @@ def _to_variant(
 ) -> Variant:
     is_single = workload in single_replicas and template.spot_denied is None
     if is_single and _is_guarded(workload, template, budgets):
-        template = replace(template, spot_denied="single replica behind a PodDisruptionBudget")
+        template = replace(template, spot_denied=SINGLE_REPLICA)
     return Variant(workload, template, f"{workload}#{digest(template)}")
 
 

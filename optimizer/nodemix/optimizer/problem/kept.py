@@ -75,7 +75,7 @@ def _obstacle(
     counts: PodCounts,
     obstacle_of_variant: Callable[[int], Obstacle | None],
 ) -> Obstacle | None:
-    if not _CONTROL_PLANE_LABELS.isdisjoint(dict(node.labels)):
+    if is_control_plane(node):
         return Obstacle("runs the control plane and stays")
     if node.is_leaving or not node.is_ready:
         return None
@@ -85,6 +85,11 @@ def _obstacle(
         workload = counts.variants[foreign[0]].workload
         return Obstacle(f"stays, it runs pods the policy does not select ({workload})")
     return next(filter(None, map(obstacle_of_variant, sorted(variants))), None)
+
+
+def is_control_plane(node: Node) -> bool:
+    """Whether the node is labelled as running the control plane."""
+    return not _CONTROL_PLANE_LABELS.isdisjoint(dict(node.labels))
 
 
 def unpriced(node: Node) -> Obstacle:

@@ -185,7 +185,9 @@ def _cut(group: Group, zone: str | None, pods_now: int, pods: int, places: Place
 def narrow_spreads(groups: Iterable[Group], places: Places) -> Iterator[Note]:
     """A note for each spread that the scheduler may refuse, because a zone cannot take part."""
     for group in groups:
-        zones = places.zones_of(group.holding) if group.is_spread else ()
+        if not group.is_spread:
+            continue
+        zones = places.zones_of(group.holding)
         lacking = _zones_allowed(group, places) - set(zones)
         skew = max_skew_over_zones(group.templates)
         if zones and lacking and group.pods > skew * len(zones):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from nodemix.optimizer.plan import Packing
-from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray, Problem
+from nodemix.optimizer.problem.types import BoolArray, IntArray, Problem
 from numba import njit
 
 
@@ -42,10 +42,6 @@ def node_room(problem: Problem, packing: Packing) -> NodeRoom:
 def shortfall_probability(problem: Problem, packing: Packing, needed: IntArray) -> float:
     """Share of paths in which some pod finds no place on the packing's nodes.
 
-    Pods that a path does not need leave their place first; pods beyond the plan are then placed
-    first-fit. First-fit can miss a place that a cleverer scheduler would find, so the figure errs
-    on the side of caution.
-
     Args:
         needed: pods of each row, shape (paths, rows).
 
@@ -55,15 +51,50 @@ def shortfall_probability(problem: Problem, packing: Packing, needed: IntArray) 
     if needed.shape[0] == 0:
         return 0.0
     room = node_room(problem, packing)
-    missing = _missing_pods(
+    alive = np.ones((needed.shape[0], room.free.shape[0]), dtype=np.bool_)
+    lost = homeless_pods(room, needed, alive, problem.requests, node_limits(problem))
+    return float(np.mean(lost.pods > 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Homeless:
+    """Pods without a place.
+
+    Args:
+        pods: of each path, shape (paths,).
+        requests: their requests, shape (paths, dimensions).
+    """
+
+    pods: IntArray
+    requests: IntArray
+
+
+def homeless_pods(
+    room: NodeRoom, needed: IntArray, alive: BoolArray, requests: IntArray, limits: IntArray
+) -> Homeless:
+    """What finds no place on the nodes that are left, by first-fit.
+
+    Pods that a path does not need leave their place first; pods beyond the plan, and those of nodes
+    that are gone, are then placed first-fit. First-fit can miss a place that a cleverer scheduler
+    would find, so the figure errs on the side of caution.
+
+    Args:
+        needed: pods of each row, shape (paths, rows).
+        alive: which nodes are left, shape (paths, nodes).
+        requests: of a pod of each row, shape (rows, dimensions).
+        limits: pods of each row allowed on a node, shape (rows,).
+    """
+    pods, lost = _homeless(
         np.ascontiguousarray(needed, dtype=np.int64),
+        np.ascontiguousarray(alive),
         room.free,
-        room.held,
+        np.ascontiguousarray(room.held),
+        np.ascontiguousarray(room.held.T),
         room.compatible,
-        np.ascontiguousarray(problem.requests),
-        node_limits(problem),
+        np.ascontiguousarray(requests),
+        limits,
     )
-    return float(np.mean(missing > 0))
+    return Homeless(pods, lost)
 
 
 def node_limits(problem: Problem) -> IntArray:
@@ -106,53 +137,84 @@ def _deal(pods: IntArray, weights: IntArray) -> IntArray:
 
 
 @njit(cache=True)
-def _missing_pods(
+def _homeless(
     needed: IntArray,
+    alive: BoolArray,
     free: IntArray,
     held: IntArray,
+    held_by_row: IntArray,
     compatible: BoolArray,
     requests: IntArray,
-    max_per_node: IntArray,
-) -> FloatArray:
-    """Pods of each path without a place, shape (paths,)."""
+    limits: IntArray,
+) -> tuple[IntArray, IntArray]:
+    """Pods without a place (paths,), and their requests (paths, dimensions)."""
     paths, rows = needed.shape
-    missing = np.zeros(paths)
+    pods = np.zeros(paths, dtype=np.int64)
+    lost = np.zeros((paths, requests.shape[1]), dtype=np.int64)
+    total = held_by_row.sum(axis=1)
+    left = np.empty_like(free)
     for path in range(paths):
-        left = free.copy()
-        pods = held.copy()
+        left[:] = free
+        lacking = needed[path] - total
+        for node in range(free.shape[0]):
+            if not alive[path, node]:
+                lacking += held[node]
         for row in range(rows):
-            surplus = pods[:, row].sum() - needed[path, row]
-            _let_go(surplus, pods[:, row], left, requests[row])
+            if lacking[row] < 0:
+                _let_go(-lacking[row], held_by_row[row], alive[path], left, requests[row])
         for row in range(rows):
-            lacking = needed[path, row] - pods[:, row].sum()
-            limits = np.where(compatible[row], max_per_node[row] - pods[:, row], 0)
-            missing[path] += _place(lacking, limits, left, requests[row])
-    return missing
+            if lacking[row] > 0:
+                missing = _place(
+                    lacking[row],
+                    compatible[row],
+                    alive[path],
+                    limits[row],
+                    held_by_row[row],
+                    left,
+                    requests[row],
+                )
+                pods[path] += missing
+                lost[path] += missing * requests[row]
+    return pods, lost
 
 
 @njit(cache=True)
-def _let_go(surplus: int, pods: IntArray, left: IntArray, request: IntArray) -> None:
-    """Take ``surplus`` pods of one row off the first nodes that hold some; changes in place."""
+def _let_go(
+    surplus: int, pods: IntArray, alive: BoolArray, left: IntArray, request: IntArray
+) -> None:
+    """Take ``surplus`` pods of one row off the first nodes that hold some; changes ``left``."""
     for node in range(pods.size):
         if surplus <= 0:
             return
-        gone = min(surplus, pods[node])
-        pods[node] -= gone
-        left[node] += gone * request
-        surplus -= gone
+        if pods[node] > 0 and alive[node]:
+            gone = min(surplus, pods[node])
+            for dimension in range(request.size):
+                left[node, dimension] += gone * request[dimension]
+            surplus -= gone
 
 
 @njit(cache=True)
-def _place(lacking: int, limits: IntArray, left: IntArray, request: IntArray) -> int:
+def _place(
+    lacking: int,
+    compatible: BoolArray,
+    alive: BoolArray,
+    limit: int,
+    held: IntArray,
+    left: IntArray,
+    request: IntArray,
+) -> int:
     """Put pods of one row on the first nodes with room; returns how many found none."""
-    for node in range(limits.size):
+    for node in range(held.size):
         if lacking <= 0:
             return 0
-        fit = min(lacking, limits[node])
+        if left[node, 0] < request[0] or not (compatible[node] and alive[node]):
+            continue
+        fit = min(lacking, limit - held[node])
         for dimension in range(request.size):
             if request[dimension] > 0:
                 fit = min(fit, left[node, dimension] // request[dimension])
         if fit > 0:
-            left[node] -= fit * request
+            for dimension in range(request.size):
+                left[node, dimension] -= fit * request[dimension]
             lacking -= fit
     return max(0, lacking)

@@ -1,0 +1,162 @@
+"""How a plan is chosen: made safer until its risk is accepted, then searched for longer."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from nodemix.optimizer.candidate import Candidate, first_pool_limits, plan, sketch
+from nodemix.optimizer.deadline import Deadline
+from nodemix.optimizer.errors import InfeasiblePlanError
+from nodemix.optimizer.options import much_safer
+from nodemix.optimizer.packing.warm import WarmStart
+from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.problem.build import problem_of
+from nodemix.optimizer.problem.safety import Safety
+from nodemix.optimizer.safety import MARGIN, complaints, safer, with_pool_limits
+from nodemix.optimizer.setting import Setting
+
+ROUNDS = 4
+"""A plan whose risk is not accepted is made anew for more safety, at most this often."""
+
+ROUND_SHARE, CAREFUL_SHARE, PAPER_SHARE = 0.08, 0.06, 0.3
+"""Of the time that is left: for a round, for the safer alternative, and for a longer search that
+looks at the cost on paper alone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What the search found.
+
+    Args:
+        chosen: the plan.
+        careful: a plan made for more safety; None where there is none.
+    """
+
+    chosen: Candidate
+    careful: Candidate | None
+
+
+def choose(
+    setting: Setting,
+    safety: Safety,
+    deadline: Deadline,
+    rng: np.random.Generator,
+    warm: WarmStart | None,
+) -> Found:
+    """Plan, ask for more safety while the risk is not accepted, then search for longer.
+
+    The safety is found by short searches; most of the time goes into a long one. Each starts from
+    what the one before it found.
+    """
+    best = _accepted(setting, safety, deadline, rng, warm)
+    careful = None
+    if not deadline.has_passed:
+        until = deadline.within(CAREFUL_SHARE * deadline.left_s)
+        wanted = much_safer(best)
+        careful = _if_feasible(setting, wanted, until, rng, best.result.warm)
+    if deadline.has_passed:
+        return Found(best, careful)
+    chosen = _searched_for_longer(setting, best, deadline, rng)
+    if careful is not None and _breaks_less(careful, chosen, setting.policy):
+        chosen = careful
+    return Found(chosen, careful)
+
+
+def _searched_for_longer(
+    setting: Setting, best: Candidate, deadline: Deadline, rng: np.random.Generator
+) -> Candidate:
+    """A better plan, or ``best`` where the risk of what is found is worse.
+
+    A long search finds pools that the short ones did not; a search on paper shows them, so that
+    they are limited, too, before the plan is made for its placement.
+    """
+    until = deadline.within(PAPER_SHARE * deadline.left_s)
+    longer = sketch(setting, best.safety, until, rng, best.result.warm)
+    wanted = _safer_than(longer, setting)
+    last, safety = longer, best.safety
+    if wanted != best.safety:
+        until = deadline.within(ROUND_SHARE * deadline.left_s)
+        another = _if_feasible(setting, wanted, until, rng, longer.result.warm)
+        if another is not None:
+            last, safety = another, wanted
+    final = plan(setting, safety, deadline, rng, last.result.warm)
+    if _breaks_less(last, final, setting.policy):
+        final = _with_bounds(last, final)
+    return best if _breaks_less(best, final, setting.policy) else final
+
+
+def _accepted(
+    setting: Setting,
+    safety: Safety,
+    deadline: Deadline,
+    rng: np.random.Generator,
+    warm: WarmStart | None,
+) -> Candidate:
+    """The best of the short searches, of which each asks for more safety than the one before."""
+    until = deadline.within(ROUND_SHARE * deadline.left_s)
+    best = made = _first(setting, safety, until, rng, warm)
+    for _ in range(ROUNDS - 1):
+        more = _safer_than(made, setting)
+        if more == made.safety or deadline.has_passed:
+            break
+        until = deadline.within(ROUND_SHARE * deadline.left_s)
+        another = _if_feasible(setting, more, until, rng, made.result.warm)
+        if another is None:
+            break
+        made = another
+        best = min(best, made, key=lambda one: one.badness(setting.policy))
+    return best
+
+
+def _first(
+    setting: Setting,
+    safety: Safety,
+    deadline: Deadline,
+    rng: np.random.Generator,
+    warm: WarmStart | None,
+) -> Candidate:
+    """With pools limited to what may be lost, where that leaves a plan."""
+    accepted = setting.policy.service_level.max_pool_loss
+    if accepted < 1.0:
+        problem = problem_of(setting.survey, setting.pods(safety), safety).problem
+        limited = with_pool_limits(
+            safety, MARGIN * accepted, lambda share: first_pool_limits(problem, share)
+        )
+        made = _if_feasible(setting, limited, deadline, rng, warm)
+        if made is not None:
+            return made
+    return sketch(setting, safety, deadline, rng, warm)
+
+
+def _if_feasible(
+    setting: Setting,
+    safety: Safety,
+    deadline: Deadline,
+    rng: np.random.Generator,
+    warm: WarmStart | None,
+) -> Candidate | None:
+    """A plan from a short search; None where the caps that safety asks for leave none."""
+    try:
+        return sketch(setting, safety, deadline, rng, warm)
+    except InfeasiblePlanError:
+        return None
+
+
+def _safer_than(made: Candidate, setting: Setting) -> Safety:
+    return safer(made.safety, made.risk, setting.policy.service_level, made.pool_limits)
+
+
+def _with_bounds(chosen: Candidate, longer: Candidate) -> Candidate:
+    """A plan with the bounds of a longer search for the same safety."""
+    bounds = [one.result.lower_bound_usd_per_hour for one in (chosen, longer)]
+    return replace(
+        chosen,
+        result=replace(chosen.result, lower_bound_usd_per_hour=max(bounds)),
+        money_bound_usd_per_hour=longer.money_bound_usd_per_hour,
+        frugal=longer.frugal,
+    )
+
+
+def _breaks_less(one: Candidate, other: Candidate, policy: Policy) -> bool:
+    """Costs do not decide here: a short search does not look at placing."""
+    slo = policy.service_level
+    return len(complaints(one.risk, slo)) < len(complaints(other.risk, slo))
