@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.genetic.evolve import SearchParams, evolve
+from nodemix.optimizer.packing.aggregate import aggregate_duals
 from nodemix.optimizer.packing.bound import Duals, fractional_bound
 from nodemix.optimizer.packing.closing import close_gap
 from nodemix.optimizer.packing.columns import ColumnPool
@@ -95,7 +96,7 @@ class Search:
             self._offer(_nothing(self.market), "empty")
             return
         self._begin()
-        self.lower_bound_usd_per_hour = fractional_bound(self.market)
+        self._raise_bound(fractional_bound(self.market))
         generation = self._generate()
         if self.incumbent.best is None:
             self._insist(generation)
@@ -136,6 +137,10 @@ class Search:
                 if self.incumbent.best is None or not self._deadline.has_passed:
                     self._offer(complete_greedily(self.market, plan, self.duals), "earlier plan")
         self._offer(greedy_draft(self.market, self.duals.rows), "greedy")
+        sums = aggregate_duals(self.market, self._deadline)
+        if sums is not None:
+            self._raise_bound(sums.bound_usd_per_hour(self.market))
+            self._offer(greedy_draft(self.market, sums.rows), "greedy by sums")
         if self.incumbent.best is None:
             self._offer(capped_draft(self.market), "greedy within caps")
 
