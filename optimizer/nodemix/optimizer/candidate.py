@@ -65,9 +65,7 @@ class Candidate:
 
     def expected_usd_per_hour(self, policy: Policy) -> float:
         """What candidates are compared by: money and all that is expected beside it."""
-        risk = self.risk
-        later = risk.recourse_usd_per_hour + risk.shortage_usd_per_hour
-        beside = risk.interruption_usd_per_hour + later + self.hosting_usd_per_hour
+        beside = self.risk.usd_per_hour + self.hosting_usd_per_hour
         return self.money_usd_per_hour() + self.changes_usd_per_hour(policy) + beside
 
     def pool_limits(self, share: float) -> dict[Pool, int]:
@@ -121,11 +119,27 @@ def _most_nodes(problem: Problem, room: FloatArray, offers: IntArray) -> dict[Po
     counted = _counted(problem)
     limits = {}
     for i in offers.tolist():
-        own = problem.room[i, counted]
+        own = most_held(problem, i)[counted]
         nodes = room[counted][own > 0] / own[own > 0]
         offer = problem.offers[i]
         limits[offer.instance.name, offer.zone] = int(nodes.min(initial=float(MOST_NODES)))
     return limits
+
+
+def most_held(problem: Problem, offer: int) -> FloatArray:
+    """The most that pods on a node of an offer can ask for in each dimension, shape (dimensions,).
+
+    Often less than its room: where one dimension is full, the others hold no more than what the
+    pods that want most of them bring along.
+    """
+    asked = problem.requests[problem.compatible[:, offer]].astype(np.float64)
+    room = problem.room[offer].astype(np.float64)
+    per, brought = asked[:, :, None], asked[:, None, :]
+    unlimited = np.where(brought > 0.0, np.inf, np.zeros_like(per))
+    ratio = np.divide(brought, per, out=unlimited, where=per > 0.0).max(axis=0, initial=0.0)
+    brings = np.full(ratio.shape, np.inf)
+    np.multiply(room[:, None], ratio, out=brings, where=np.isfinite(ratio))
+    return np.minimum(brings.min(axis=0), room)
 
 
 def _counted(problem: Problem) -> BoolArray:

@@ -21,6 +21,9 @@ ROUND_SHARE, CAREFUL_SHARE, PAPER_SHARE = 0.08, 0.06, 0.3
 """Of the time that is left: for a round, for the safer alternative, and for a longer search that
 looks at the cost on paper alone."""
 
+CLEARLY = 0.95
+"""Share of the expected cost of a plan, below which another one is clearly cheaper."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
@@ -28,11 +31,12 @@ class Found:
 
     Args:
         chosen: the plan.
-        careful: a plan made for more safety; None where there is none.
+        other: a plan made for more safety, or for less where more was better; None where there is
+            none.
     """
 
     chosen: Candidate
-    careful: Candidate | None
+    other: Candidate | None
 
 
 def choose(
@@ -51,14 +55,14 @@ def choose(
     careful = None
     if not deadline.has_passed:
         until = deadline.within(CAREFUL_SHARE * deadline.left_s)
-        wanted = much_safer(best)
+        wanted = much_safer(best, setting.policy)
         careful = _if_feasible(setting, wanted, until, rng, best.result.warm)
+    other = careful
+    if careful is not None and _is_clearly_better(careful, best, setting.policy):
+        best, other = careful, best
     if deadline.has_passed:
-        return Found(best, careful)
-    chosen = _searched_for_longer(setting, best, deadline, rng)
-    if careful is not None and _breaks_less(careful, chosen, setting.policy):
-        chosen = careful
-    return Found(chosen, careful)
+        return Found(best, other)
+    return Found(_searched_for_longer(setting, best, deadline, rng), other)
 
 
 def _searched_for_longer(
@@ -156,7 +160,15 @@ def _with_bounds(chosen: Candidate, longer: Candidate) -> Candidate:
     )
 
 
+def _is_clearly_better(careful: Candidate, best: Candidate, policy: Policy) -> bool:
+    """Whether it breaks less, or as little and is expected to cost clearly less."""
+    if _breaks_less(careful, best, policy):
+        return True
+    expected = CLEARLY * best.expected_usd_per_hour(policy)
+    is_cheap = careful.expected_usd_per_hour(policy) < expected
+    return is_cheap and not _breaks_less(best, careful, policy)
+
+
 def _breaks_less(one: Candidate, other: Candidate, policy: Policy) -> bool:
-    """Costs do not decide here: a short search does not look at placing."""
     slo = policy.service_level
     return len(complaints(one.risk, slo)) < len(complaints(other.risk, slo))

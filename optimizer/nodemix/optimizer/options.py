@@ -18,6 +18,9 @@ from nodemix.optimizer.today import Today
 SAFER_CVAR_SHARE, SAFER_POOL_SHARE = 0.5, 0.6
 """What the safer alternative asks for, as shares of what the plan itself risks."""
 
+DEAR_RISK = 0.25
+"""Share of the money of a plan, above which what it risks is worth buying off."""
+
 LEAST_DIFFERENCE = 1e-6
 """Relative; alternatives that are cheaper or safer by less are no choice."""
 
@@ -39,11 +42,13 @@ class Offered:
     why: str
 
 
-def much_safer(candidate: Candidate) -> Safety:
-    """Half the tail, and smaller pools, than a plan has."""
+def much_safer(candidate: Candidate, policy: Policy) -> Safety:
+    """Half the tail and smaller pools than a plan has; where its risk is dear, nothing on spot."""
     safety, risk = candidate.safety, candidate.risk
     share = min(safety.max_pool_share, SAFER_POOL_SHARE * risk.worst_pool_share)
     places = safety.over_provision + (1.0 - SAFER_CVAR_SHARE) * risk.cvar
+    if candidate.risk.usd_per_hour > DEAR_RISK * candidate.money_usd_per_hour():
+        return replace(safety, max_spot_share=0.0, over_provision=policy.spot.over_provision)
     wanted = replace(safety, over_provision=places)
     return with_pool_limits(wanted, max(LEAST_POOL_SHARE, share), candidate.pool_limits)
 
@@ -51,7 +56,7 @@ def much_safer(candidate: Candidate) -> Safety:
 def plan_options(
     setting: Setting,
     chosen: Candidate,
-    careful: Candidate | None,
+    other: Candidate | None,
     today: Today,
     outlook: Outlook,
     *,
@@ -60,7 +65,7 @@ def plan_options(
     """The plan as ``chosen``, and up to three others, by ascending cost.
 
     Args:
-        careful: made for more safety; None where there is none.
+        other: made for more safety, or for less; None where there is none.
         outlook: with scenarios that nothing was chosen on.
         keeps_today: the plan is to change nothing.
     """
@@ -70,7 +75,7 @@ def plan_options(
     first = to_option(setting, now if keeps_today else plan, outlook)
     others = [
         to_option(setting, offered, outlook)
-        for offered in _others(chosen, careful, plan, now, today, keeps_today=keeps_today)
+        for offered in _others(chosen, other, plan, now, today, keeps_today=keeps_today)
     ]
     worth_showing = [other for other in others if _is_a_choice(first, other)]
     return tuple(sorted([first, *worth_showing], key=lambda option: option.usd_per_hour))
@@ -78,7 +83,7 @@ def plan_options(
 
 def _others(
     chosen: Candidate,
-    careful: Candidate | None,
+    other: Candidate | None,
     plan: Offered,
     now: Offered,
     today: Today,
@@ -86,15 +91,24 @@ def _others(
     keeps_today: bool,
 ) -> Iterator[Offered]:
     """What may be worth showing beside the plan."""
+    is_bolder = other is not None and other.risk.cvar > chosen.risk.cvar
     if keeps_today:
         yield replace(plan, name="cheaper", why="the cheapest plan found, for a small saving")
+    elif is_bolder and other is not None:
+        yield _bought("cheaper", other, other.result.packing, "less money, and more at risk")
     elif chosen.frugal is not None:
-        why = "the least money, whatever reclaims cost"
+        why = "the least money on paper, whatever reclaims and placing cost"
         yield _bought("cheaper", chosen, chosen.frugal, why)
-    if careful is not None:
-        yield _bought("safer", careful, careful.result.packing, "smaller pools and more room")
+    if other is not None and not is_bolder:
+        yield _bought("safer", other, other.result.packing, _why_safer(other))
     if not keeps_today:
         yield from _steadier(chosen, now, today)
+
+
+def _why_safer(candidate: Candidate) -> str:
+    if candidate.safety.max_spot_share <= 0.0:
+        return "nothing on spot"
+    return "smaller pools and more room"
 
 
 def _steadier(chosen: Candidate, now: Offered, today: Today) -> Iterator[Offered]:

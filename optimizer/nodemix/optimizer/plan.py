@@ -319,6 +319,12 @@ class Risk:
     worst_losses: tuple[float, ...] = ()
     pools: tuple[PoolRisk, ...] = ()
 
+    @property
+    def usd_per_hour(self) -> float:
+        """What is expected to be lost, and bought later: interruptions, recourse and shortage."""
+        later = self.recourse_usd_per_hour + self.shortage_usd_per_hour
+        return self.interruption_usd_per_hour + later
+
 
 @dataclass(frozen=True, slots=True)
 class CapacityChoice:
@@ -395,7 +401,7 @@ class NamespaceShare:
     """What a namespace wants and gets.
 
     Args:
-        dominant_share: largest share, over resources, of all that is given out, that it gets.
+        dominant_share: largest share, over resources, of all that is wanted, that it gets.
         wanted_share: likewise of what it wants.
     """
 
@@ -416,7 +422,8 @@ class Fairness:
         mode: ``report`` or ``enforce``.
         binding_caps: names of the caps that bind.
         jain: index of the satisfied, weighted dominant shares, in (0, 1]; 1 is equal.
-        price_usd_per_hour: what fairness costs against the plan without it; 0 in ``report``.
+        price_usd_per_hour: what the headroom costs beyond what as much of it costs without
+            fairness, see `nodemix.optimizer.fairness.cut`; 0 in ``report``.
     """
 
     mode: str

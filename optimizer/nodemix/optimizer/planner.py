@@ -30,6 +30,7 @@ from nodemix.optimizer.plan import (
     PlacedCosts,
     PlanOption,
     Recommendation,
+    Risk,
     WorkloadDemand,
 )
 from nodemix.optimizer.planned import planned_nodes
@@ -119,11 +120,12 @@ def _recommend(
     paper_usd_per_hour = plan_usd_per_hour + candidate.changes_usd_per_hour(policy)
     today = today_of(built)
     hosting_usd_per_hour = candidate.hosting_usd_per_hour
-    is_wanted = _is_safer_than_today(setting, candidate, today)
-    keep_now = not is_wanted and _keeps_today(
-        built, today, paper_usd_per_hour + hosting_usd_per_hour, policy
-    )
-    is_lost = keep_now and not _keeps_today(built, today, paper_usd_per_hour, policy)
+    risk_now = setting.risk(built.problem, today.packing, today.kept, setting.outlook)
+    breaks_more = _breaks_more(today, risk_now, candidate, policy)
+    less_risk = risk_now.usd_per_hour - candidate.risk.usd_per_hour
+    saving = built.current_usd_per_hour - paper_usd_per_hour + less_risk
+    keep_now = not breaks_more and _keeps_today(built, today, saving - hosting_usd_per_hour, policy)
+    is_lost = keep_now and not _keeps_today(built, today, saving, policy)
     if keep_now:
         nodes = nodes_of_today(setting.snapshot, setting.catalog, built)
         cost = built.current_usd_per_hour
@@ -136,7 +138,7 @@ def _recommend(
     pools = pool_changes(setting.snapshot.nodes, nodes, setting.catalog, committed_in(built))
     prices = resource_prices(built.problem, result)
     outlook = replace(setting.outlook, seed=int(rng.integers(2**62)))
-    options = plan_options(setting, candidate, found.careful, today, outlook, keeps_today=keep_now)
+    options = plan_options(setting, candidate, found.other, today, outlook, keeps_today=keep_now)
     chosen = next(option for option in options if option.name == "chosen")
     return Recommendation(
         policy=policy.name,
@@ -165,11 +167,9 @@ def _recommend(
     )
 
 
-def _is_safer_than_today(setting: Setting, candidate: Candidate, today: Today) -> bool:
+def _breaks_more(today: Today, risk: Risk, candidate: Candidate, policy: Policy) -> bool:
     """Whether today's nodes break more of what the policy asks for than the plan does."""
-    slo = setting.policy.service_level
-    problem = candidate.built.problem
-    risk = setting.risk(problem, today.packing, today.kept, setting.outlook)
+    slo = policy.service_level
     broken = (*complaints(risk, slo, KEPT_SLACK), *_limits_of_policy(today))
     return len(broken) > len(complaints(candidate.risk, slo))
 
@@ -242,17 +242,15 @@ def _placed(
     return replace(placed, notes=(*placed.notes, *placing_note(placed)))
 
 
-def _keeps_today(
-    built: BuiltProblem, today: Today, plan_usd_per_hour: float, policy: Policy
-) -> bool:
+def _keeps_today(built: BuiltProblem, today: Today, saving: float, policy: Policy) -> bool:
     """Whether today's nodes hold all that the plan holds and the saving is too small.
 
     Args:
-        plan_usd_per_hour: once its pods are placed and its nodes changed; today's pods are placed.
+        saving: USD per hour, with the expected cost of risk on both sides, and of placing and
+            changes on the plan's.
     """
     if not today.holds_everything:
         return False
-    saving = built.current_usd_per_hour - plan_usd_per_hour
     return saving < max(
         policy.churn.min_saving_share * built.current_usd_per_hour, TOLERANCE_USD_PER_HOUR
     )

@@ -12,9 +12,8 @@ MARGIN = 0.95
 LEAST_POOL_SHARE = 0.02
 MORE_PLACES = 1.2
 """Places added for each one that lacks in the tail: some of them go with their pool."""
-MOST_OVER_PROVISION = 0.5
-FEWER_SPOT = 0.75
-"""By which the share of spot falls where further places do not help."""
+MOST_OVER_PROVISION = 0.1
+"""Beyond it, less on spot is asked for: places on spot are taken back like the others."""
 
 
 def starting_safety(policy: Policy) -> Safety:
@@ -55,7 +54,7 @@ def safer(safety: Safety, risk: Risk, slo: ServiceLevel, pool_limits: PoolLimits
     if risk.worst_pool_loss > slo.max_pool_loss:
         safety = _smaller_pools(safety, risk, slo.max_pool_loss, pool_limits)
     if slo.max_cvar is not None and risk.cvar > slo.max_cvar:
-        safety = _thinner_tail(safety, risk.cvar - MARGIN * slo.max_cvar)
+        safety = _thinner_tail(safety, risk, MARGIN * slo.max_cvar)
     return safety
 
 
@@ -83,13 +82,10 @@ def with_pool_limits(safety: Safety, share: float, pool_limits: PoolLimits) -> S
     )
 
 
-def _thinner_tail(safety: Safety, lacking: float) -> Safety:
-    """More places first: they are bought at the price of spot; then less on spot."""
-    places = safety.over_provision + MORE_PLACES * lacking
+def _thinner_tail(safety: Safety, risk: Risk, wanted: float) -> Safety:
+    """A few more places, which cost little on spot; where many would be needed, less on spot."""
+    places = safety.over_provision + MORE_PLACES * (risk.cvar - wanted)
     if places <= MOST_OVER_PROVISION:
         return replace(safety, over_provision=places)
-    return replace(
-        safety,
-        over_provision=MOST_OVER_PROVISION,
-        max_spot_share=FEWER_SPOT * safety.max_spot_share,
-    )
+    share = min(safety.max_spot_share, risk.spot_share)
+    return replace(safety, max_spot_share=share * wanted / risk.cvar)
