@@ -3,21 +3,22 @@
 ``python -m benchmarks.hazard --data DIR --out FILE``
 
 Each folder of DIR is one campaign of simultaneous traces, and one book of hazards. The first half
-in time teaches; the second is scored, each hour by what was known when it began (`rolling`) or by
-what was known at half time (`frozen`). Scored against it: the advisor's band, and nodes lost one
-by one at the pool's own rate so far (`binomial`), also with the same forgetting as ours
-(`fading_binomial`). A tick scores the nodes lost until the next one. Intervals are of the pool's
-worth of nodes lost in a number of hours with nodes, and `windows` scores the number of shocks in
-six of them: over hours it matters that shocks come in bursts, over a tick it cannot. The one
-setting chosen on data, the steadiness, is chosen by the same score in the second quarter after the
-first taught.
+in time teaches; the second is scored, each tick by what was known when it began (`rolling`) or by
+the rates of days known at half time (`frozen`). Scored against it: the advisor's band, and nodes
+lost one by one at the pool's own rate so far (`binomial`), also with the same forgetting as ours
+(`fading_binomial`). A tick scores the nodes lost until the next one. A time without a node is a
+stock-out; `without_stock_outs` is ours if it is not told of them. Intervals are of the pool's worth
+of nodes lost in a number of hours with nodes, and `windows` scores the number of shocks in six of
+them. What was chosen on data was chosen in the second quarter after the first taught (`--tune`), or
+from the whole first half (`--shared`).
 """
 
 import argparse
+import itertools
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ from nodemix.optimizer.risk.hazard import (
     HazardPrior,
     PoolKey,
     Shock,
+    StockOut,
 )
+from nodemix.optimizer.risk.unrest import CALM
 from scipy.stats import betabinom, binom, nbinom
 
 from benchmarks.optimizer import default_data
@@ -40,14 +43,21 @@ HIGHEST_BAND = 0.275
 """A month, middle of the band above 20 %: the catalog's only V100. Types that it lacks get it too
 (and Google's, for which there is no advisor); a lower band would only be further off where nodes
 were lost, but better where none was."""
-BLOCK_H = 1.0
 WINDOWS_H = (1.0, 6.0, 24.0)
 MAIN_WINDOW_H = 6.0
-STEADINESS = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0, 1e9)
+CHOICES = ((2.0, 0.5), (1.0, 0.5), (4.0, 0.5), (2.0, 0.3), (2.0, 0.7), (2.0, 1.0))
+"""Recent half-lives in hours and steadinesses that were tried: what was chosen, and around it."""
 DRAWS = 4_000
 LEVEL = 0.95
+ROUNDING = 1e-9
 SEED = 20_261_126
+FEWEST_SHOCKS = 10
+"""Of a pool whose company says anything."""
+DAY_H = 24
 RIVALS = ("advisor", "binomial", "fading_binomial")
+
+Beliefs = dict[PoolKey, dict[int, Hazard]]
+"""What is believed of each pool at the start of each tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +82,6 @@ class Campaign:
         return int(self.ticks * share)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Beliefs:
-    """What a book says of one pool at the start of each block.
-
-    Args:
-        numbers: gamma shape, gamma hours and the two parameters of severity, shape (blocks, 4).
-        block: of each tick, shape (ticks,).
-    """
-
-    numbers: FloatArray
-    block: IntArray
-
-    def at(self, ticks: IntArray) -> FloatArray:
-        """Shape (4, ticks)."""
-        return self.numbers[self.block[ticks]].T
-
-    def hazard(self, tick: int, steadiness: float) -> Hazard:
-        """What was believed at one tick."""
-        shape, hours, alpha, beta = self.numbers[self.block[tick]]
-        return Hazard(float(shape), float(hours), (float(alpha), float(beta)), steadiness)
-
-
 def load_campaigns(traces: Path) -> list[Campaign]:
     """Every folder that holds traces."""
     folders = sorted({path.parent for path in traces.rglob("*.json")})
@@ -112,33 +100,46 @@ def _load_campaign(folder: Path, name: str) -> Campaign:
     return Campaign(name, gap_s / 3600.0, nodes)
 
 
-def events(campaign: Campaign, first: int, last: int) -> tuple[list[Exposure], list[Shock]]:
-    """What happened between two ticks, in hours since the first of the campaign."""
-    exposures, shocks = [], []
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What happened in some ticks of a campaign, in hours since its first."""
+
+    exposures: list[Exposure]
+    shocks: list[Shock]
+    stock_outs: list[StockOut]
+
+
+def events(campaign: Campaign, first: int, last: int) -> Events:
+    """What happened between two ticks."""
+    seen = Events([], [], [])
     for pool, trace in campaign.nodes.items():
         for tick in range(first, min(last, trace.size - 1)):
             before, after = int(trace[tick]), int(trace[tick + 1])
-            if before > 0:
-                start_h, end_h = tick * campaign.tick_h, (tick + 1) * campaign.tick_h
-                exposures.append(Exposure(pool, start_h, end_h))
-                if after < before:
-                    shocks.append(Shock(pool, end_h, before, before - after))
-    return exposures, shocks
+            start_h, end_h = tick * campaign.tick_h, (tick + 1) * campaign.tick_h
+            if before == 0:
+                seen.stock_outs.append(StockOut(pool, start_h))
+                continue
+            seen.exposures.append(Exposure(pool, start_h, end_h))
+            if after < before:
+                seen.shocks.append(Shock(pool, end_h, before, before - after))
+    return seen
 
 
-def beliefs(campaign: Campaign, prior: HazardPrior, until: int) -> dict[PoolKey, Beliefs]:
-    """Follow a campaign block by block; what is believed at the start of each."""
-    per_block = max(1, round(BLOCK_H / campaign.tick_h))
+def beliefs(
+    campaign: Campaign, prior: HazardPrior, span: tuple[int, int], knows_stock_outs: bool = True
+) -> Beliefs:
+    """Follow a campaign tick by tick; what is believed at the start of each tick of the span."""
     advised = interruptions_per_hour(HIGHEST_BAND)
     book = HazardBook.opened(0.0, dict.fromkeys(campaign.nodes, advised), prior)
-    numbers: dict[PoolKey, list[list[float]]] = {pool: [] for pool in campaign.nodes}
-    for first in range(0, until, per_block):
-        for pool, hazard in book.hazards().items():
-            numbers[pool].append([hazard.shape, hazard.hours, *hazard.severity])
-        last = min(first + per_block, until)
-        book = book.observed(last * campaign.tick_h, *events(campaign, first, last))
-    block = np.arange(until) // per_block
-    return {pool: Beliefs(np.array(rows), block) for pool, rows in numbers.items()}
+    believed: Beliefs = {pool: {} for pool in campaign.nodes}
+    for tick in range(span[1]):
+        if tick >= span[0]:
+            for pool, hazard in book.hazards().items():
+                believed[pool][tick] = hazard
+        seen = events(campaign, tick, tick + 1)
+        stock_outs = seen.stock_outs if knows_stock_outs else ()
+        book = book.observed((tick + 1) * campaign.tick_h, seen.exposures, seen.shocks, stock_outs)
+    return believed
 
 
 def lost_at(trace: IntArray, first: int, last: int) -> tuple[IntArray, IntArray]:
@@ -149,11 +150,12 @@ def lost_at(trace: IntArray, first: int, last: int) -> tuple[IntArray, IntArray]
 
 
 def own_log_score(
-    believed: FloatArray, nodes: IntArray, lost: IntArray, tick_h: float
+    hazards: Sequence[Hazard], nodes: IntArray, lost: IntArray, tick_h: float
 ) -> FloatArray:
     """Log probability of what was lost at each tick: no shock, or one that takes a node or more."""
-    shape, hours, alpha, beta = believed
-    none = shape * (np.log(hours) - np.log(hours + tick_h))
+    shape, mean = np.array([hazard.within(tick_h) for hazard in hazards]).T
+    alpha, beta = np.array([hazard.severity for hazard in hazards]).T
+    none = -shape * np.log1p(mean / shape)
     share = betabinom.logpmf(lost, nodes, alpha, beta)
     nothing = betabinom.pmf(0, nodes, alpha, beta)
     hit: FloatArray = np.log(-np.expm1(none)) + share - np.log1p(-nothing)
@@ -177,7 +179,7 @@ def node_rates(
 
 
 def pool_scores(
-    campaign: Campaign, pool: PoolKey, believed: Beliefs, half: int
+    campaign: Campaign, pool: PoolKey, believed: Mapping[int, Hazard], half: int
 ) -> dict[str, float]:
     """Mean log score per tick with nodes, of ours and the rivals."""
     trace, tick_h = campaign.nodes[pool], campaign.tick_h
@@ -194,9 +196,12 @@ def pool_scores(
         name: float(np.mean(binom.logpmf(lost, nodes, -np.expm1(-rate * tick_h))))
         for name, rate in rates.items()
     }
-    for name, at in (("rolling", ticks), ("frozen", np.full(ticks.size, half))):
-        own = own_log_score(believed.at(at), nodes, lost, tick_h)
-        scores[name] = float(own.mean())
+    ours = {
+        "rolling": [believed[int(tick)] for tick in ticks],
+        "frozen": [replace(believed[half], unrest=CALM)] * ticks.size,
+    }
+    for name, hazards in ours.items():
+        scores[name] = float(own_log_score(hazards, nodes, lost, tick_h).mean())
     return scores
 
 
@@ -237,26 +242,26 @@ def windows(campaign: Campaign, pool: PoolKey, hours: float, span: tuple[int, in
 
 def shocks_log_score(window: Window, hazard: Hazard) -> float:
     """Log probability of the shocks of a window."""
-    shape, hours = hazard.within_a_horizon()
-    return float(nbinom.logpmf(window.shocks, shape, hours / (hours + window.hours)))
+    shape, mean = hazard.within(window.hours)
+    return float(nbinom.logpmf(window.shocks, shape, shape / (shape + mean)))
 
 
 def window_scores(
-    campaign: Campaign, pool: PoolKey, believed: Beliefs, half: int
+    campaign: Campaign, pool: PoolKey, believed: Mapping[int, Hazard], half: int
 ) -> dict[str, float]:
     """Mean log score of the shocks in six hours with nodes; empty without a window."""
     trace, tick_h = campaign.nodes[pool], campaign.tick_h
     cut = windows(campaign, pool, MAIN_WINDOW_H, (half, campaign.ticks))
     if not cut:
         return {}
-    steadiness, fading_h = HazardPrior().steadiness, HazardPrior().half_life_h
+    fading_h = HazardPrior().half_life_h
     rates = {
         "advisor": np.full(trace.size, interruptions_per_hour(HIGHEST_BAND)),
         "binomial": node_rates(trace, tick_h, np.inf),
         "fading_binomial": node_rates(trace, tick_h, fading_h),
     }
     logs: dict[str, list[float]] = {name: [] for name in rates}
-    logs["rolling"] = [shocks_log_score(w, believed.hazard(w.tick, steadiness)) for w in cut]
+    logs["rolling"] = [shocks_log_score(w, believed[w.tick]) for w in cut]
     for name, rate in rates.items():
         for window in cut:
             hit = -np.expm1(-rate[window.tick] * tick_h * window.mean_nodes)
@@ -265,80 +270,185 @@ def window_scores(
     return {name: float(np.mean(found)) for name, found in logs.items()}
 
 
-def is_covered(window: Window, hazard: Hazard, rng: np.random.Generator) -> tuple[bool, bool]:
-    """Whether what was lost lies in the interval, and by a rank that splits ties at random.
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Whether what was lost lies in the interval, by three readings of the interval.
 
-    The second takes away that an interval of whole numbers covers more than it says.
+    Args:
+        equal_tails: as much left out below as above. Where losing nothing is likely nothing is
+            left out below, so that it holds up to 97.5 %.
+        ties_split: likewise, but by a rank that splits ties at random: it holds what it says.
+        shortest: the shortest that holds enough.
     """
+
+    equal_tails: bool
+    ties_split: bool
+    shortest: bool
+
+
+def is_covered(window: Window, hazard: Hazard, rng: np.random.Generator) -> Covered:
+    """What was lost in a window against what the hazard made likely."""
+    lost, tail = np.sort(_losses(window, hazard, rng)), (1.0 - LEVEL) / 2.0
+    least, most = window.pools_lost - ROUNDING, window.pools_lost + ROUNDING
+    below = float((lost < least).mean())
+    rank = below + rng.random() * (float((lost <= most).mean()) - below)
+    low, high = np.quantile(lost, [tail, 1.0 - tail])
+    held = int(np.ceil(LEVEL * DRAWS)) - 1
+    first = int(np.argmin(lost[held:] - lost[:-held]))
+    return Covered(
+        bool(low <= most and least <= high),
+        tail <= rank <= 1.0 - tail,
+        bool(lost[first] <= most and least <= lost[first + held]),
+    )
+
+
+def _losses(window: Window, hazard: Hazard, rng: np.random.Generator) -> FloatArray:
+    """Draws of the pool's worth of whole nodes lost, each shock to a full pool; shape (draws,)."""
     shocks = hazard.draw_shocks(window.hours, DRAWS, rng)
     share = rng.beta(*hazard.severity, int(shocks.sum()))
     taken = np.maximum(rng.binomial(window.nodes, share), 1) / window.nodes
-    lost = np.bincount(np.repeat(np.arange(DRAWS), shocks), weights=taken, minlength=DRAWS)
-    tail = (1.0 - LEVEL) / 2.0
-    low, high = np.quantile(lost, [tail, 1.0 - tail])
-    tolerance = 1e-9
-    below = float((lost < window.pools_lost - tolerance).mean())
-    level = float((lost <= window.pools_lost + tolerance).mean()) - below
-    rank = below + rng.random() * level
-    is_inside = low - tolerance <= window.pools_lost <= high + tolerance
-    return bool(is_inside), tail <= rank <= 1.0 - tail
+    draw = np.repeat(np.arange(DRAWS), shocks)
+    return np.bincount(draw, weights=taken, minlength=DRAWS).astype(np.float64)
 
 
-def tuning(campaigns: Sequence[Campaign]) -> dict[str, float]:
-    """Mean log score of the shocks in a window of the second quarter, by steadiness."""
-    logs: dict[float, list[float]] = {steadiness: [] for steadiness in STEADINESS}
+def tuning(campaigns: Sequence[Campaign]) -> dict[str, Any]:
+    """Scores and coverage in the second quarter, by what could be chosen."""
+    return {
+        f"recent half-life {hours:g} h, steadiness {steadiness:g}": _tuned(
+            campaigns, HazardPrior(recent_half_life_h=hours, steadiness=steadiness)
+        )
+        for hours, steadiness in CHOICES
+    }
+
+
+def _tuned(campaigns: Sequence[Campaign], prior: HazardPrior) -> dict[str, Any]:
+    """Mean log score of a tick per hour, of the shocks in a window, and of these the coverage."""
+    rng = np.random.default_rng(SEED)
+    ticks: list[float] = []
+    logs: dict[str, list[float]] = {f"{hours:g}_h": [] for hours in WINDOWS_H}
+    covered: dict[float, list[Covered]] = {hours: [] for hours in WINDOWS_H}
     for campaign in campaigns:
-        quarter, half = campaign.share(0.25), campaign.share(0.5)
-        for pool, believed in beliefs(campaign, HazardPrior(), half).items():
-            for window in windows(campaign, pool, MAIN_WINDOW_H, (quarter, half)):
-                for steadiness, found in logs.items():
-                    hazard = believed.hazard(window.tick, steadiness)
-                    found.append(shocks_log_score(window, hazard))
-    return {f"{steadiness:g}": float(np.mean(found)) for steadiness, found in logs.items()}
+        span = campaign.share(0.25), campaign.share(0.5)
+        for pool, believed in beliefs(campaign, prior, span).items():
+            at, lost = lost_at(campaign.nodes[pool], *span)
+            if at.size:
+                hazards, nodes = [believed[int(tick)] for tick in at], campaign.nodes[pool][at]
+                score = own_log_score(hazards, nodes, lost, campaign.tick_h)
+                ticks.append(float(score.mean()) / campaign.tick_h)
+            for hours, found in covered.items():
+                cut = windows(campaign, pool, hours, span)
+                logs[f"{hours:g}_h"] += [shocks_log_score(w, believed[w.tick]) for w in cut]
+                found += [is_covered(w, believed[w.tick], rng) for w in cut]
+    means = {hours: float(np.mean(found)) for hours, found in logs.items() if found}
+    return {"ticks": float(np.mean(ticks)), "windows": means, "coverage": _coverage(covered)}
+
+
+def shared(campaigns: Sequence[Campaign]) -> dict[str, Any]:
+    """How much oftener pools are hit in the same hour than pools on their own, in the first half.
+
+    The excess of the product of two pools' shocks over what it is with one of them moved by a day
+    or more is the variance of what they share.
+    """
+    products: dict[str, list[tuple[float, float]]] = {"zone": [], "family": [], "neither": []}
+    for campaign in campaigns:
+        hours = {pool: _hours(campaign, pool) for pool in campaign.nodes}
+        often = [pool for pool, (hit, _) in hours.items() if hit.sum() >= FEWEST_SHOCKS]
+        for one, other in itertools.combinations(often, 2):
+            products[_in_common(one, other)].append(_together(hours[one], hours[other]))
+    rng = np.random.default_rng(SEED)
+    return {kind: _excess(np.array(found), rng) for kind, found in products.items() if found}
+
+
+def _in_common(one: PoolKey, other: PoolKey) -> str:
+    if one.zone == other.zone:
+        return "zone"
+    return "family" if one.family == other.family else "neither"
+
+
+def _hours(campaign: Campaign, pool: PoolKey) -> tuple[FloatArray, FloatArray]:
+    """Shocks, and ticks with nodes, in each hour of the first half; shapes (hours,)."""
+    ticks, lost = lost_at(campaign.nodes[pool], 0, campaign.share(0.5))
+    hour = (ticks * campaign.tick_h).astype(np.int64)
+    hours = int(campaign.share(0.5) * campaign.tick_h)
+    hit, held = (np.bincount(hour, weights, hours)[:hours] for weights in (lost > 0, None))
+    return hit.astype(np.float64), held.astype(np.float64)
+
+
+def _together(
+    one: tuple[FloatArray, FloatArray], other: tuple[FloatArray, FloatArray]
+) -> tuple[float, float]:
+    """Sum of the products of two pools' shocks, and what it would be with nothing in common."""
+    hours = one[0].size
+    moved = range(min(DAY_H, hours // 2), hours - min(DAY_H, hours // 2) + 1)
+    hit, held = (
+        np.mean([a @ np.roll(b, hours_on) for hours_on in moved])
+        for a, b in zip(one, other, strict=True)
+    )
+    return float(one[0] @ other[0]), float(one[1] @ other[1] * hit / held)
+
+
+def _excess(products: FloatArray, rng: np.random.Generator) -> dict[str, float]:
+    """Relative, with its 95 % interval over draws of the pairs."""
+    pairs = len(products)
+    drawn = products[rng.integers(0, pairs, (DRAWS, pairs))].sum(axis=1)
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1] - 1.0, [0.025, 0.975])
+    seen, alone = products.sum(axis=0)
+    excess = float(seen / alone - 1.0)
+    return {"pairs": pairs, "excess": excess, "low": float(low), "high": float(high)}
 
 
 def measure(campaigns: Sequence[Campaign]) -> dict[str, Any]:
     """Scores of each pool and coverage of all, in the second half."""
     rng = np.random.default_rng(SEED)
     rows: list[dict[str, Any]] = []
-    covered: dict[float, list[tuple[bool, bool]]] = {hours: [] for hours in WINDOWS_H}
+    covered: dict[float, list[Covered]] = {hours: [] for hours in WINDOWS_H}
     unscored: list[str] = []
     for campaign in campaigns:
-        half, ticks = campaign.share(0.5), campaign.ticks
-        for pool, believed in beliefs(campaign, HazardPrior(), ticks).items():
-            scored, lost = lost_at(campaign.nodes[pool], half, ticks)
-            name = f"{campaign.name} {pool.zone} {pool.instance_type}"
-            if not scored.size:
-                unscored.append(name)
-                continue
-            rows.append(
-                {
-                    "pool": name,
-                    "most_nodes": int(campaign.nodes[pool].max()),
-                    "shocks": int((lost > 0).sum()),
-                    "hours": scored.size * campaign.tick_h,
-                    "ticks": pool_scores(campaign, pool, believed, half),
-                    "windows": window_scores(campaign, pool, believed, half),
-                }
-            )
-            _cover(campaign, pool, believed, covered, rng)
+        span = campaign.share(0.5), campaign.ticks
+        untold = beliefs(campaign, HazardPrior(), span, knows_stock_outs=False)
+        for pool, believed in beliefs(campaign, HazardPrior(), span).items():
+            if lost_at(campaign.nodes[pool], *span)[0].size:
+                rows.append(_row(campaign, pool, believed, untold[pool]))
+                _cover(campaign, pool, believed, covered, rng)
+            else:
+                unscored.append(f"{campaign.name} {pool.zone} {pool.instance_type}")
     found = {"summary": summary(rows), "coverage": _coverage(covered)}
     return found | {"never_up_in_the_second_half": unscored, "pools": rows}
+
+
+def _row(
+    campaign: Campaign,
+    pool: PoolKey,
+    believed: Mapping[int, Hazard],
+    untold: Mapping[int, Hazard],
+) -> dict[str, Any]:
+    """Scores of a pool in the second half, by those who know of stock-outs and who do not."""
+    half, trace = campaign.share(0.5), campaign.nodes[pool]
+    scored, lost = lost_at(trace, half, campaign.ticks)
+    ticks = pool_scores(campaign, pool, believed, half)
+    ticks["without_stock_outs"] = pool_scores(campaign, pool, untold, half)["rolling"]
+    return {
+        "pool": f"{campaign.name} {pool.zone} {pool.instance_type}",
+        "most_nodes": int(trace.max()),
+        "shocks": int((lost > 0).sum()),
+        "hours": scored.size * campaign.tick_h,
+        "ticks": ticks,
+        "windows": window_scores(campaign, pool, believed, half),
+    }
 
 
 def _cover(
     campaign: Campaign,
     pool: PoolKey,
-    believed: Beliefs,
-    covered: dict[float, list[tuple[bool, bool]]],
+    believed: Mapping[int, Hazard],
+    covered: dict[float, list[Covered]],
     rng: np.random.Generator,
 ) -> None:
     """Add the windows of a pool's second half to ``covered``, by their hours."""
     span = (campaign.share(0.5), campaign.ticks)
     for hours, found in covered.items():
         for window in windows(campaign, pool, hours, span):
-            hazard = believed.hazard(window.tick, HazardPrior().steadiness)
-            found.append(is_covered(window, hazard, rng))
+            found.append(is_covered(window, believed[window.tick], rng))
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -368,18 +478,21 @@ def _wins(scores: Sequence[dict[str, float]]) -> dict[str, float]:
     if "frozen" in scores[0]:
         frozen = [s["frozen"] > max(s["advisor"], s["frozen_binomial"]) for s in scores]
         wins["frozen_better_than_advisor_and_frozen_binomial"] = float(np.mean(frozen))
+        untold = [s["without_stock_outs"] > max(s["advisor"], s["binomial"]) for s in scores]
+        wins["without_stock_outs_better_than_advisor_and_binomial"] = float(np.mean(untold))
     return wins
 
 
-def _coverage(covered: dict[float, list[tuple[bool, bool]]]) -> dict[str, Any]:
+def _coverage(covered: dict[float, list[Covered]]) -> dict[str, Any]:
     return {
         f"{hours:g}_h": {
-            "windows": len(inside),
-            "covered": float(np.mean([plain for plain, _ in inside])),
-            "covered_ties_split": float(np.mean([ranked for _, ranked in inside])),
+            "windows": len(found),
+            "equal_tails": float(np.mean([one.equal_tails for one in found])),
+            "ties_split": float(np.mean([one.ties_split for one in found])),
+            "shortest": float(np.mean([one.shortest for one in found])),
         }
-        for hours, inside in covered.items()
-        if inside
+        for hours, found in covered.items()
+        if found
     }
 
 
@@ -387,11 +500,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the JSON."""
     parser = argparse.ArgumentParser(prog="benchmarks.hazard", description=__doc__)
     parser.add_argument("--data", type=Path, default=default_data() / "spot_traces")
-    parser.add_argument("--tune", action="store_true", help="score the steadiness instead")
+    parser.add_argument("--tune", action="store_true", help="score what could be chosen instead")
+    parser.add_argument("--shared", action="store_true", help="say what pools share instead")
     parser.add_argument("--out", type=Path, default=None, help="file for the JSON")
     options = parser.parse_args(arguments)
     campaigns = load_campaigns(options.data)
-    found = tuning(campaigns) if options.tune else measure(campaigns)
+    work = tuning if options.tune else shared if options.shared else measure
+    found = work(campaigns)
     text = json.dumps(found, indent=1)
     if options.out is None:
         print(text)

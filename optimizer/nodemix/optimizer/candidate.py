@@ -15,7 +15,7 @@ from nodemix.optimizer.problem.churn import has_extras, money_of, new_nodes, pri
 from nodemix.optimizer.problem.safety import Pool, Safety
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray, Problem
 from nodemix.optimizer.risk.fleet_nodes import SLOTS
-from nodemix.optimizer.safety import complaints
+from nodemix.optimizer.safety import as_chosen_by, complaints
 from nodemix.optimizer.setting import Setting
 from scipy.optimize import nnls
 
@@ -82,7 +82,11 @@ class Candidate:
 
     def badness(self, policy: Policy) -> tuple[int, float]:
         """Orders candidates: those whose risk is accepted first, then by expected cost."""
-        return len(complaints(self.risk, policy.service_level)), self.expected_usd_per_hour(policy)
+        return self.broken(policy), self.expected_usd_per_hour(policy)
+
+    def broken(self, policy: Policy) -> int:
+        """How much of what the policy accepts it breaks, as far as its risk is known."""
+        return len(complaints(as_chosen_by(self.risk), policy.service_level))
 
 
 def first_pool_limits(problem: Problem, share: float) -> dict[Pool, int]:

@@ -11,7 +11,7 @@ from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.build import problem_of
 from nodemix.optimizer.problem.safety import Safety
-from nodemix.optimizer.safety import MARGIN, complaints, safer, with_pool_limits
+from nodemix.optimizer.safety import MARGIN, as_chosen_by, safer, with_pool_limits
 from nodemix.optimizer.setting import Setting
 
 ROUNDS = 4
@@ -146,7 +146,9 @@ def _if_feasible(
 
 
 def _safer_than(made: Candidate, setting: Setting) -> Safety:
-    return safer(made.safety, made.risk, setting.policy.service_level, made.pool_limits)
+    return safer(
+        made.safety, as_chosen_by(made.risk), setting.policy.service_level, made.pool_limits
+    )
 
 
 def _with_bounds(chosen: Candidate, longer: Candidate) -> Candidate:
@@ -170,5 +172,4 @@ def _is_clearly_better(careful: Candidate, best: Candidate, policy: Policy) -> b
 
 
 def _breaks_less(one: Candidate, other: Candidate, policy: Policy) -> bool:
-    slo = policy.service_level
-    return len(complaints(one.risk, slo)) < len(complaints(other.risk, slo))
+    return one.broken(policy) < other.broken(policy)

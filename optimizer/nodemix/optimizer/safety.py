@@ -10,8 +10,8 @@ from nodemix.optimizer.problem.safety import Pool, Safety
 MARGIN = 0.95
 """Of what is accepted, that a limit asks for: nodes are whole, and vCPUs are not requests."""
 LEAST_POOL_SHARE = 0.02
-MORE_PLACES = 1.2
-"""Places added for each one that lacks in the tail: some of them go with their pool."""
+MORE_PLACES = 3.0
+"""Places added for each one that lacks in the tail: some go with their pool, some fit nothing."""
 MOST_OVER_PROVISION = 0.1
 """Beyond it, less on spot is asked for: places on spot are taken back like the others."""
 
@@ -45,6 +45,14 @@ def complaints(risk: Risk, slo: ServiceLevel, slack: float = 1.0) -> tuple[str, 
 
 PoolLimits = Callable[[float], Mapping[Pool, int]]
 """Most nodes of the pools that may be too large, for a share of the plan's room."""
+
+
+def as_chosen_by(risk: Risk) -> Risk:
+    """The risk that a choice looks at: a tail that is known roughly counts as heavier.
+
+    What is chosen among several because its tail looks light is likely to have been lucky.
+    """
+    return replace(risk, cvar=risk.cvar + risk.cvar_standard_error)
 
 
 def safer(safety: Safety, risk: Risk, slo: ServiceLevel, pool_limits: PoolLimits) -> Safety:

@@ -17,7 +17,7 @@ from nodemix.optimizer.snapshot import CapacityType, WorkloadKey
 class FleetNodes:
     """The nodes of a plan with their pods, kept ones included.
 
-    A kept node holds one pod that stands for all of its pods and fits nowhere else: where they
+    A kept node with pods holds one that stands for all of them and fits nowhere else: where they
     could go is not known to the problem.
 
     Args:
@@ -97,6 +97,7 @@ def fleet_nodes(
     """
     groups = tuple(kept)
     counts = np.array([group.count for group in groups], dtype=np.int64)
+    standing = np.array([1 if group.pods else 0 for group in groups], dtype=np.int64)
     none = np.zeros(len(problem.dimensions), dtype=np.int64)
     loads = [sum((n * requests.get(key, none) for key, n in g.pods), start=none) for g in groups]
     bought = [problem.offers[g.offer] for g in packing.nodes for _ in range(g.count)]
@@ -111,8 +112,8 @@ def fleet_nodes(
         kept_pods.update({key: n * group.count for key, n in group.pods})
     counted = np.array([dimension != SLOTS for dimension in problem.dimensions])
     return FleetNodes(
-        room=_with_kept(node_room(problem, packing), counts),
-        demand=np.concatenate([problem.demand, counts]),
+        room=_with_kept(node_room(problem, packing), counts, standing),
+        demand=np.concatenate([problem.demand, counts * standing]),
         requests=np.vstack([problem.requests, *loads]).astype(np.int64),
         limits=np.concatenate([node_limits(problem), np.ones_like(counts)]),
         kept_pods=kept_pods,
@@ -130,10 +131,10 @@ def _spot_pool(
     return PoolKey(instance.family if instance else name.partition(".")[0], zone, name)
 
 
-def _with_kept(room: NodeRoom, counts: IntArray) -> NodeRoom:
-    """Nodes without free room that each hold one pod of a row of their own."""
+def _with_kept(room: NodeRoom, counts: IntArray, standing: IntArray) -> NodeRoom:
+    """Nodes without free room that each hold ``standing`` pods of a row of their group's own."""
     groups, nodes = len(counts), int(counts.sum())
-    own = np.repeat(np.eye(groups, dtype=np.int64), counts, axis=0)
+    own = np.repeat(np.diag(standing), counts, axis=0)
     beside = np.zeros((len(room.held), groups), dtype=np.int64)
     below = np.zeros((nodes, room.held.shape[1]), dtype=np.int64)
     full = np.zeros((nodes, room.free.shape[1]), dtype=np.int64)

@@ -3,20 +3,26 @@
 A shock is an event in which a pool loses nodes. Shocks of a pool come at a rate that is itself
 uncertain, a gamma law; counts and hours observed make it sharper, and what was seen long ago
 counts less. A pool about which little is known leans on its family in its zone, and that on
-everything seen. Times are hours on any one clock, e.g. Unix time / 3600.
+everything seen. Shocks come in bursts: the last hours of a pool, stock-outs among them, lean on its
+last days, and what they say of the next hours calms down as it would be forgotten. Times are hours
+on any one clock, e.g. Unix time / 3600.
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 from nodemix.optimizer.errors import ParameterError
 from nodemix.optimizer.problem.types import FloatArray, IntArray
+from nodemix.optimizer.risk.unrest import CALM, Unrest
 from scipy.special import betainc, gammaincinv, gammaln
 
-SCHEMA = 1
+SCHEMA = 2
+LN2 = math.log(2.0)
+STEADIEST_SEVERITY = 8.0
+"""Sum of the beta law's parameters: few nodes, of which at least one goes, look steadier still."""
 LEANING_DOUBLINGS = 8
 """Shapes tried for how alike pools are: the prior's own, and up to 128 times it."""
 
@@ -68,6 +74,22 @@ class Shock:
 
 
 @dataclass(frozen=True, slots=True)
+class StockOut:
+    """A moment at which a node of a pool was asked for, and the cloud had none to sell.
+
+    It takes no node, so that it counts for the next hours only, like one shock; asking again adds
+    nothing but that it is still so.
+    """
+
+    pool: PoolKey
+    at_h: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.at_h):
+            raise ParameterError(f"a stock-out needs a finite time, got {self}")
+
+
+@dataclass(frozen=True, slots=True)
 class HazardPrior:
     """What is believed before anything is seen, and how fast what was seen loses weight.
 
@@ -76,21 +98,23 @@ class HazardPrior:
         advisor_understates: mean of the ratio of the true rate of shocks to the rate that the
             advisor's band gives; 1,000 in published traces, and soon replaced by the data.
         half_life_h: after which an observation counts half.
-        steadiness: gamma shape of a horizon's own rate around the pool's; shocks come in bursts,
-            and the lower, the more so. Chosen for six hours on the first half of the traces by
-            ``benchmarks/hazard.py --tune``.
+        recent_half_life_h: likewise, of what says how restless a pool is now.
+        steadiness: gamma shape of the rate that a pool has at a moment around its rate of days;
+            shocks come in bursts, and the lower, the more so. It and ``recent_half_life_h`` were
+            chosen on the first half of real traces by ``benchmarks/hazard.py --tune``.
         severity: beta law of the share of a pool's nodes that a shock takes.
     """
 
     shape: float = 0.5
     advisor_understates: float = 1_000.0
     half_life_h: float = 72.0
-    steadiness: float = 1.0
+    recent_half_life_h: float = 2.0
+    steadiness: float = 0.5
     severity: tuple[float, float] = (2.1, 0.9)
 
     def __post_init__(self) -> None:
-        rates = (self.shape, self.advisor_understates, self.half_life_h, self.steadiness)
-        positive = (*rates, *self.severity)
+        weights = (self.shape, self.advisor_understates, self.steadiness)
+        positive = (*weights, self.half_life_h, self.recent_half_life_h, *self.severity)
         if not all(0.0 < value < math.inf for value in positive):
             raise ParameterError(f"all of the hazard prior must be positive, got {self}")
 
@@ -103,6 +127,9 @@ class Evidence:
         advised_per_hour: interruptions by the advisor's band.
         shares: shocks to two nodes or more; with one node the share lost says nothing.
         share_lost: sum over those shocks.
+        pairs_lost: likewise of the share of the pairs of nodes of which both were lost.
+        recent_shocks, recent_hours: discounted by the short half-life.
+        scarcity: what is left of the last stock-out, in [0, 1], by the short half-life.
     """
 
     advised_per_hour: float
@@ -110,6 +137,10 @@ class Evidence:
     hours: float = 0.0
     shares: float = 0.0
     share_lost: float = 0.0
+    pairs_lost: float = 0.0
+    recent_shocks: float = 0.0
+    recent_hours: float = 0.0
+    scarcity: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0.0 < self.advised_per_hour < math.inf:
@@ -118,20 +149,26 @@ class Evidence:
                 "leave on-demand pools out"
             )
 
-    def faded(self, weight: float) -> Self:
-        """With all that was seen counting ``weight`` times as much."""
+    def faded(self, weight: float, recent_weight: float) -> Self:
+        """With all that was seen counting ``weight`` times as much, or ``recent_weight``."""
         return replace(
             self,
             shocks=self.shocks * weight,
             hours=self.hours * weight,
             shares=self.shares * weight,
             share_lost=self.share_lost * weight,
+            pairs_lost=self.pairs_lost * weight,
+            recent_shocks=self.recent_shocks * recent_weight,
+            recent_hours=self.recent_hours * recent_weight,
+            scarcity=self.scarcity * recent_weight,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
     """What is believed of one pool: a gamma law of its rate, a beta law of the share lost.
+
+    The rate is that of days; ``unrest`` says how the next hours differ.
 
     Args:
         shape: of the gamma law.
@@ -144,6 +181,7 @@ class Hazard:
     hours: float
     severity: tuple[float, float]
     steadiness: float
+    unrest: Unrest = CALM
 
     @property
     def shocks_per_hour(self) -> float:
@@ -163,27 +201,34 @@ class Hazard:
         low, high = (float(gammaincinv(self.shape, p)) for p in (tail, 1.0 - tail))
         return low / self.hours, high / self.hours
 
+    def expected_shocks(self, horizon_h: float) -> float:
+        """While the pool is held from now on for so long."""
+        return self.shocks_per_hour * horizon_h * self.unrest.mean(horizon_h)
+
     def probability_of_at_least(self, shocks: int, horizon_h: float) -> float:
         """That the pool is hit so often while it is held; negative binomial."""
         if not 0.0 <= horizon_h < math.inf:
             raise ParameterError(f"horizon_h must not be negative, got {horizon_h}")
         if shocks <= 0:
             return 1.0
-        shape, hours = self.within_a_horizon()
-        return float(betainc(shocks, shape, horizon_h / (hours + horizon_h)))
+        shape, mean = self.within(horizon_h)
+        return float(betainc(shocks, shape, mean / (shape + mean)))
 
     def draw_shocks(self, horizon_h: float, draws: int, rng: np.random.Generator) -> IntArray:
         """Numbers of shocks while the pool is held, shape (draws,)."""
-        shape, hours = self.within_a_horizon()
-        return rng.poisson(rng.gamma(shape, horizon_h / hours, draws)).astype(np.int64)
+        shape, mean = self.within(horizon_h)
+        return rng.poisson(rng.gamma(shape, mean / shape, draws)).astype(np.int64)
 
-    def within_a_horizon(self) -> tuple[float, float]:
-        """Gamma shape and hours of the rate that one horizon has: the same mean, but bursts.
+    def within(self, horizon_h: float) -> tuple[float, float]:
+        """Gamma shape and mean of the shocks to expect in a horizon, which has a rate of its own.
 
-        The product of two gamma laws, by the gamma law with its mean and variance.
+        The product of the rate of days and of the horizon's departure from it, by the gamma law
+        with its mean and variance.
         """
-        shape = self.shape * self.steadiness / (self.shape + self.steadiness + 1.0)
-        return shape, self.hours * shape / self.shape
+        mean = self.unrest.mean(horizon_h)
+        varying = self.unrest.variance(horizon_h, 1.0 / self.steadiness) / mean**2
+        spread = (1.0 + 1.0 / self.shape) * (1.0 + varying) - 1.0
+        return 1.0 / spread, self.shocks_per_hour * horizon_h * mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +260,11 @@ class HazardBook:
         return replace(self, pools=dict(sorted({**self.pools, **new}.items()))) if new else self
 
     def observed(
-        self, now_h: float, exposures: Iterable[Exposure], shocks: Iterable[Shock]
+        self,
+        now_h: float,
+        exposures: Iterable[Exposure],
+        shocks: Iterable[Shock],
+        stock_outs: Iterable[StockOut] = (),
     ) -> "HazardBook":
         """The book at ``now_h``, with what was seen since it was last written.
 
@@ -224,15 +273,17 @@ class HazardBook:
         """
         if not self.at_h <= now_h < math.inf:
             raise ParameterError(f"now_h must not go back from {self.at_h}, got {now_h}")
-        fading = self._weight(now_h - self.at_h)
-        pools = {pool: evidence.faded(fading) for pool, evidence in self.pools.items()}
+        age_h = now_h - self.at_h
+        faded = (self._weight(age_h), self._recent_weight(age_h))
+        pools = {pool: evidence.faded(*faded) for pool, evidence in self.pools.items()}
         for exposure in exposures:
-            seen = _known(pools, exposure.pool)
-            hours = self._discounted_h(exposure, now_h)
-            pools[exposure.pool] = replace(seen, hours=seen.hours + hours)
+            pools[exposure.pool] = self._held(_known(pools, exposure.pool), exposure, now_h)
         for shock in shocks:
-            weight = self._weight(now_h - shock.at_h)
-            pools[shock.pool] = _hit(_known(pools, shock.pool), shock, weight)
+            pools[shock.pool] = self._hit(_known(pools, shock.pool), shock, now_h)
+        for stock_out in stock_outs:
+            seen = _known(pools, stock_out.pool)
+            scarcity = max(seen.scarcity, self._recent_weight(now_h - stock_out.at_h))
+            pools[stock_out.pool] = replace(seen, scarcity=scarcity)
         return replace(self, at_h=now_h, pools=pools)
 
     def hazards(self) -> dict[PoolKey, Hazard]:
@@ -250,9 +301,7 @@ class HazardBook:
         shape, ratio = self._parents(shocks, advised * hours)
         own_hours = shape / (ratio * advised) + hours
         return {
-            pool: Hazard(
-                float(shape + count), float(length), self._severity(seen), self.prior.steadiness
-            )
+            pool: self._hazard(seen, shape, float((shape + count) / length))
             for pool, seen, count, length in zip(
                 self.pools, evidence, shocks, own_hours, strict=True
             )
@@ -260,21 +309,11 @@ class HazardBook:
 
     def to_numbers(self) -> dict[str, Any]:
         """The whole book as numbers and strings that JSON can hold."""
-        prior = self.prior
-        rows = [
-            [*_names(pool), e.advised_per_hour, e.shocks, e.hours, e.shares, e.share_lost]
-            for pool, e in self.pools.items()
-        ]
+        rows = [[*astuple(pool), *astuple(evidence)] for pool, evidence in self.pools.items()]
         return {
             "schema": SCHEMA,
             "at_h": self.at_h,
-            "prior": {
-                "shape": prior.shape,
-                "advisor_understates": prior.advisor_understates,
-                "half_life_h": prior.half_life_h,
-                "steadiness": prior.steadiness,
-                "severity": list(prior.severity),
-            },
+            "prior": asdict(self.prior) | {"severity": list(self.prior.severity)},
             "pools": rows,
         }
 
@@ -317,23 +356,68 @@ class HazardBook:
         ratio: FloatArray = (likeness + counts[of_pool] - shocks) / around
         return leaning(shocks, ratio * expected, shape), ratio
 
+    def _hazard(self, seen: Evidence, leaning: float, shocks_per_hour: float) -> Hazard:
+        """The rate of days, as sure as shocks in bursts make it: fewer that came alone say more.
+
+        Args:
+            leaning: gamma shape of the prior.
+        """
+        calming_h = self.prior.recent_half_life_h / LN2
+        in_a_burst = 1.0 + 2.0 * calming_h * shocks_per_hour / self.prior.steadiness
+        shape = leaning + seen.shocks / in_a_burst
+        severity, unrest = self._severity(seen), self._unrest(seen, shocks_per_hour, calming_h)
+        return Hazard(shape, shape / shocks_per_hour, severity, self.prior.steadiness, unrest)
+
+    def _unrest(self, seen: Evidence, shocks_per_hour: float, calming_h: float) -> Unrest:
+        """The last hours against what the rate of days made likely in them."""
+        shape = self.prior.steadiness + seen.recent_shocks + seen.scarcity
+        expected = self.prior.steadiness + shocks_per_hour * seen.recent_hours
+        return Unrest(shape / expected, shape, calming_h)
+
     def _severity(self, seen: Evidence) -> tuple[float, float]:
-        """The mean follows the shares seen; the spread between shocks stays the prior's."""
+        """The beta law with the mean, and the mean square, of the shares seen.
+
+        The prior counts for as many shocks as its parameters sum to. Two nodes of a pool go
+        together with the mean square, however many nodes there are.
+        """
         lost, kept = self.prior.severity
-        strength = lost + kept
-        mean = (lost + seen.share_lost) / (strength + seen.shares)
+        weight = lost + kept
+        square = lost * (lost + 1.0) / (weight + 1.0)
+        mean = (lost + seen.share_lost) / (weight + seen.shares)
+        together = (square + seen.pairs_lost) / (weight + seen.shares)
+        steadiest = (1.0 + STEADIEST_SEVERITY * mean) / (1.0 + STEADIEST_SEVERITY) * mean
+        together = max(together, steadiest)
+        strength = (mean - together) / (together - mean**2)
         return strength * mean, strength * (1.0 - mean)
 
     def _weight(self, age_h: float) -> float:
-        if age_h < 0.0:
-            raise ParameterError(f"an observation lies {-age_h} h after the book's time")
-        return float(0.5 ** (age_h / self.prior.half_life_h))
+        return _halved(age_h, self.prior.half_life_h)
 
-    def _discounted_h(self, exposure: Exposure, now_h: float) -> float:
-        """Each moment counts by its own age, so that it does not matter how hours are cut."""
-        rate = math.log(2.0) / self.prior.half_life_h
-        length_h = exposure.end_h - exposure.start_h
-        return self._weight(now_h - exposure.end_h) * -math.expm1(-rate * length_h) / rate
+    def _recent_weight(self, age_h: float) -> float:
+        return _halved(age_h, self.prior.recent_half_life_h)
+
+    def _held(self, seen: Evidence, exposure: Exposure, now_h: float) -> Evidence:
+        prior = self.prior
+        return replace(
+            seen,
+            hours=seen.hours + _halved_hours(exposure, now_h, prior.half_life_h),
+            recent_hours=seen.recent_hours
+            + _halved_hours(exposure, now_h, prior.recent_half_life_h),
+        )
+
+    def _hit(self, seen: Evidence, shock: Shock, now_h: float) -> Evidence:
+        weight = self._weight(now_h - shock.at_h)
+        telling = weight if shock.nodes_before > 1 else 0.0
+        share = shock.nodes_lost / shock.nodes_before
+        pairs = share * (shock.nodes_lost - 1) / max(1, shock.nodes_before - 1)
+        return replace(
+            seen,
+            shocks=seen.shocks + weight,
+            shares=seen.shares + telling,
+            share_lost=seen.share_lost + telling * share,
+            pairs_lost=seen.pairs_lost + telling * pairs,
+            recent_shocks=seen.recent_shocks + self._recent_weight(now_h - shock.at_h),
+        )
 
 
 def leaning(counts: FloatArray, expected: FloatArray, weakest: float) -> float:
@@ -355,22 +439,20 @@ def leaning(counts: FloatArray, expected: FloatArray, weakest: float) -> float:
     return float(shapes[np.argmax(credible)])
 
 
-def _names(pool: PoolKey) -> tuple[str, str, str]:
-    return pool.family, pool.zone, pool.instance_type
-
-
 def _known(pools: Mapping[PoolKey, Evidence], pool: PoolKey) -> Evidence:
     if pool not in pools:
         raise ParameterError(f"{pool} is not in the hazard book; open the book with its rate")
     return pools[pool]
 
 
-def _hit(seen: Evidence, shock: Shock, weight: float) -> Evidence:
-    telling = weight if shock.nodes_before > 1 else 0.0
-    share = shock.nodes_lost / shock.nodes_before
-    return replace(
-        seen,
-        shocks=seen.shocks + weight,
-        shares=seen.shares + telling,
-        share_lost=seen.share_lost + telling * share,
-    )
+def _halved(age_h: float, half_life_h: float) -> float:
+    if age_h < 0.0:
+        raise ParameterError(f"an observation lies {-age_h} h after the book's time")
+    return float(0.5 ** (age_h / half_life_h))
+
+
+def _halved_hours(exposure: Exposure, now_h: float, half_life_h: float) -> float:
+    """Each moment counts by its own age, so that it does not matter how hours are cut."""
+    rate = LN2 / half_life_h
+    length_h = exposure.end_h - exposure.start_h
+    return _halved(now_h - exposure.end_h, half_life_h) * -math.expm1(-rate * length_h) / rate

@@ -56,7 +56,8 @@ def cost_cvar_front(
     best = order[front.cvar[order] < lowest]
     best = best[front.cvar[best] < MOST_SHORT]
     picks = np.unique(np.linspace(0, len(best) - 1, min(MOST_POINTS, len(best))).round())
-    changed = np.abs(front.counts - fleet.nodes_now).sum(axis=1)
+    elsewhere = int(nodes_now.sum() - fleet.nodes_now.sum())  # of offers that no mix has
+    changed = elsewhere + np.abs(front.counts - fleet.nodes_now).sum(axis=1)
     return tuple(
         FrontPoint(float(front.cost_usd_per_hour[i]), float(front.cvar[i]), int(changed[i]))
         for i in best[picks.astype(np.int64)].tolist()

@@ -31,13 +31,18 @@ class Outlook:
     lead_time_s: float
     seed: int
 
+    @property
+    def has_paths(self) -> bool:
+        """Whether there is a path of demand to score on."""
+        return self.paths.pods.size > 0
+
     def needed(self, problem: Problem, kept: Mapping[WorkloadKey, int]) -> IntArray:
         """Pods of each row on each path, shape (paths, rows); one path where nothing is forecast.
 
         Args:
             kept: pods on nodes outside of the problem; they have their place.
         """
-        if not self.paths.workloads:
+        if not self.has_paths:
             return problem.demand[None, :]
         columns = {key: column for column, key in enumerate(self.paths.workloads)}
         by_row = tuple(columns.get(row.workload, -1) for row in problem.rows)

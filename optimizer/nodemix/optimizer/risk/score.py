@@ -14,9 +14,9 @@ from scipy.special import gammaincinv
 
 ALPHA = 0.95
 HOURS_PER_DAY = 24.0
-FEWEST_SCENARIOS, MOST_SCENARIOS = 400, 4_000
-WORK = 3e8
-"""Nodes x rows x scenarios: less than half a second on one core."""
+MOST_SCENARIOS, FEWEST_HIT = 8_000, 400
+WORK = 300_000_000
+"""Nodes x rows x scenarios in which nodes are lost: less than half a second on one core."""
 
 Offers = Mapping[tuple[str, str, CapacityType], Offer]
 
@@ -41,18 +41,17 @@ def plan_risk(
         scenarios: how many to try; None for as many as half a second allows.
     """
     groups = tuple(shown)
-    scenarios = scenarios or _scenarios(nodes)
     needed = nodes.with_kept_rows(outlook.needed(problem, nodes.kept_pods))
-    surviving = outlook.surviving(nodes.pools, scenarios)
-    alive = alive_nodes(surviving, nodes.pool_of_node, outlook.seed)
-    losses, pods = nodes.losses(needed[np.arange(scenarios) % len(needed)], alive)
+    calm = nodes.losses(needed, np.ones((len(needed), nodes.nodes), dtype=np.bool_))
+    losses, pods = _losses(nodes, needed, calm, outlook, scenarios)
+    scenarios = len(losses)
     tail = np.sort(losses)[::-1][: max(1, round((1.0 - ALPHA) * scenarios))]
     pools = _pool_risks(nodes, outlook, interruptions, offers)
     low, mean, high = _interruptions_per_day(nodes, outlook)
     on_demand = _on_demand_usd_per_hour(groups, offers)
     recourse = float(losses.mean()) * on_demand
     return Risk(
-        shortfall_probability=_of_demand_alone(nodes, needed) if outlook.paths.workloads else None,
+        shortfall_probability=float(np.mean(calm[1] > 0)) if outlook.has_paths else None,
         **_shares(groups, offers),
         interruptions_per_day=mean,
         interruptions_per_day_low=low,
@@ -74,14 +73,31 @@ def plan_risk(
     )
 
 
-def _scenarios(nodes: FleetNodes) -> int:
-    work = max(1, nodes.nodes * len(nodes.demand))
-    return int(min(MOST_SCENARIOS, max(FEWEST_SCENARIOS, WORK // work)))
+def _losses(
+    nodes: FleetNodes,
+    needed: IntArray,
+    calm: tuple[FloatArray, IntArray],
+    outlook: Outlook,
+    scenarios: int | None,
+) -> tuple[FloatArray, IntArray]:
+    """Share of demand, and pods, without a place in each scenario.
 
+    Where no pool loses a node, only the path of demand matters, and paths are few. So most
+    scenarios cost nothing, and there can be many of them.
 
-def _of_demand_alone(nodes: FleetNodes, needed: IntArray) -> float:
-    alive = np.ones((len(needed), nodes.nodes), dtype=np.bool_)
-    return float(np.mean(nodes.losses(needed, alive)[1] > 0))
+    Args:
+        calm: both for each path, while every node stays.
+    """
+    surviving = outlook.surviving(nodes.pools, scenarios or MOST_SCENARIOS)
+    hit = np.flatnonzero((surviving < 1.0).any(axis=1))
+    most = max(FEWEST_HIT, WORK // max(1, nodes.nodes * len(nodes.demand)))
+    if scenarios is None and len(hit) > most:
+        surviving, hit = surviving[: hit[most]], hit[:most]
+    paths = np.arange(len(surviving)) % len(needed)
+    share, pods = calm[0][paths], calm[1][paths]
+    alive = alive_nodes(surviving[hit], nodes.pool_of_node, outlook.seed)
+    share[hit], pods[hit] = nodes.losses(needed[paths[hit]], alive)
+    return share, pods
 
 
 def _cvar_error(losses: FloatArray, tail: FloatArray) -> float:
