@@ -28,7 +28,6 @@ from nodemix.optimizer.catalog.csv_files import load_catalog  # noqa: E402
 from nodemix.optimizer.catalog.types import Catalog  # noqa: E402
 from nodemix.optimizer.choice import choose  # noqa: E402
 from nodemix.optimizer.deadline import Deadline  # noqa: E402
-from nodemix.optimizer.packing.solve import warm_up  # noqa: E402
 from nodemix.optimizer.planner import decide  # noqa: E402
 from nodemix.optimizer.policy import Policy, SpotRules  # noqa: E402
 from nodemix.optimizer.resources import Resources  # noqa: E402
@@ -42,6 +41,7 @@ from nodemix.optimizer.snapshot import (  # noqa: E402
     Snapshot,
     WorkloadKey,
 )
+from nodemix.optimizer.warming import warm_up  # noqa: E402
 
 from benchmarks.optimizer import default_data  # noqa: E402
 

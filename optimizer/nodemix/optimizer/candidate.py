@@ -143,7 +143,8 @@ def most_held(problem: Problem, offer: int) -> FloatArray:
     ratio = np.divide(brought, per, out=unlimited, where=per > 0.0).max(axis=0, initial=0.0)
     brings = np.full(ratio.shape, np.inf)
     np.multiply(room[:, None], ratio, out=brings, where=np.isfinite(ratio))
-    return np.minimum(brings.min(axis=0), room)
+    most: FloatArray = np.minimum(brings.min(axis=0), room)
+    return most
 
 
 def _counted(problem: Problem) -> BoolArray:

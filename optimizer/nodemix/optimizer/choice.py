@@ -1,18 +1,24 @@
 """How a plan is chosen: made safer until its risk is accepted, then searched for longer."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 from nodemix.optimizer.candidate import Candidate, first_pool_limits, plan, sketch
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.errors import InfeasiblePlanError
+from nodemix.optimizer.fairness.cut import Cut, cut_headroom
 from nodemix.optimizer.options import much_safer
 from nodemix.optimizer.packing.warm import WarmStart
+from nodemix.optimizer.plan import Result
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.build import problem_of
+from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.safety import Safety
 from nodemix.optimizer.safety import MARGIN, as_chosen_by, safer, with_pool_limits
 from nodemix.optimizer.setting import Setting
+from nodemix.optimizer.snapshot import WorkloadKey
 
 ROUNDS = 4
 """A plan whose risk is not accepted is made anew for more safety, at most this often."""
@@ -20,6 +26,9 @@ ROUNDS = 4
 ROUND_SHARE, CAREFUL_SHARE, PAPER_SHARE = 0.08, 0.06, 0.3
 """Of the time that is left: for a round, for the safer alternative, and for a longer search that
 looks at the cost on paper alone."""
+
+CUT_SHARE = 0.1
+"""Of the time that is left, for dealing out what limits leave."""
 
 CLEARLY = 0.95
 """Share of the expected cost of a plan, below which another one is clearly cheaper."""
@@ -33,10 +42,12 @@ class Found:
         chosen: the plan.
         other: a plan made for more safety, or for less where more was better; None where there is
             none.
+        cut: what was taken off the headroom, because limits leave no plan for all that is wanted.
     """
 
     chosen: Candidate
     other: Candidate | None
+    cut: Cut | None = None
 
 
 def choose(
@@ -51,7 +62,13 @@ def choose(
     The safety is found by short searches; most of the time goes into a long one. Each starts from
     what the one before it found.
     """
-    best = _accepted(setting, safety, deadline, rng, warm)
+    cut = None
+    try:
+        best = _accepted(setting, safety, deadline, rng, warm)
+    except InfeasiblePlanError:
+        cut = _cut(setting, safety, deadline, rng)
+        setting = replace(setting, granted=cut.pods)
+        best = _accepted(setting, safety, deadline, rng, cut.result.warm)
     careful = None
     if not deadline.has_passed:
         until = deadline.within(CAREFUL_SHARE * deadline.left_s)
@@ -61,8 +78,32 @@ def choose(
     if careful is not None and _is_clearly_better(careful, best, setting.policy):
         best, other = careful, best
     if deadline.has_passed:
-        return Found(best, other)
-    return Found(_searched_for_longer(setting, best, deadline, rng), other)
+        return Found(best, other, cut)
+    with suppress(InfeasiblePlanError):  # none was found in the time; there is one
+        best = _searched_for_longer(setting, best, deadline, rng)
+    return Found(best, other, cut)
+
+
+def _cut(setting: Setting, safety: Safety, deadline: Deadline, rng: np.random.Generator) -> Cut:
+    """As much of the headroom as the policy's limits leave a plan for.
+
+    Raises:
+        InfeasiblePlanError: they leave none even for today's pods.
+    """
+    from nodemix.optimizer.packing.solve import solve  # noqa: PLC0415 - compiled kernels
+
+    def build(pods: Mapping[WorkloadKey, int]) -> BuiltProblem:
+        return problem_of(setting.survey, pods, safety)
+
+    def search(built: BuiltProblem, warm: WarmStart | None) -> Result:
+        until = deadline.within(ROUND_SHARE * deadline.left_s)
+        return solve(built.problem, until, rng, warm)
+
+    wanted = build(setting.pods(safety))
+    seconds = CUT_SHARE * max(0.0, deadline.left_s)
+    return cut_headroom(
+        setting.snapshot, wanted, setting.policy, build, search, deadline.clock, seconds
+    )
 
 
 def _searched_for_longer(
@@ -118,7 +159,7 @@ def _first(
     rng: np.random.Generator,
     warm: WarmStart | None,
 ) -> Candidate:
-    """With pools limited to what may be lost, where that leaves a plan."""
+    """With pools limited to what may be lost, and without a return, where that leaves a plan."""
     accepted = setting.policy.service_level.max_pool_loss
     if accepted < 1.0:
         problem = problem_of(setting.survey, setting.pods(safety), safety).problem
@@ -128,7 +169,8 @@ def _first(
         made = _if_feasible(setting, limited, deadline, rng, warm)
         if made is not None:
             return made
-    return sketch(setting, safety, deadline, rng, warm)
+    made = _if_feasible(setting, safety, deadline, rng, warm)
+    return made or sketch(setting, replace(safety, resting=()), deadline, rng, warm)
 
 
 def _if_feasible(

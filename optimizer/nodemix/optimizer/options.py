@@ -71,7 +71,8 @@ def plan_options(
     """
     plan = _bought("chosen", chosen, chosen.result.packing, "the cheapest plan of accepted risk")
     cost = chosen.built.current_usd_per_hour
-    now = Offered("chosen", chosen.built, today.packing, today.kept, cost, "today's nodes stay")
+    as_today = replace(chosen.built, problem=today.problem)
+    now = Offered("chosen", as_today, today.packing, today.kept, cost, "today's nodes stay")
     first = to_option(setting, now if keeps_today else plan, outlook)
     others = [
         to_option(setting, offered, outlook)

@@ -442,6 +442,7 @@ class Baseline:
         headroom: of spare room it would need, as a share of the pods, to fall short no more often
             than the plan does on the same paths.
         usd_per_hour: None where it finds no place for some pod; ``why`` says so.
+        cvar, worst_pool_loss: its risk, as of a plan; None where there are no nodes.
     """
 
     name: str
@@ -449,6 +450,8 @@ class Baseline:
     usd_per_hour: float | None
     nodes: int
     why: str
+    cvar: float | None = None
+    worst_pool_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

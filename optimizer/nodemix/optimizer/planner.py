@@ -1,7 +1,7 @@
 """From an observed cluster and a forecast to a recommendation. No I/O."""
 
-from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from nodemix.forecasting.types import DemandForecast
@@ -9,6 +9,9 @@ from nodemix.optimizer.candidate import Candidate, nodes_by_offer
 from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.choice import Found, choose
 from nodemix.optimizer.deadline import Clock, Deadline
+from nodemix.optimizer.explain.baseline import Kept, karpenter_like
+from nodemix.optimizer.explain.blockers import blockers
+from nodemix.optimizer.explain.capacity import capacity_sentence
 from nodemix.optimizer.explain.margins import pool_margins
 from nodemix.optimizer.explain.placing import lost_saving_note, placing_note
 from nodemix.optimizer.explain.pools import pool_changes, with_margins
@@ -25,6 +28,7 @@ from nodemix.optimizer.explain.terms import (
 from nodemix.optimizer.options import plan_options
 from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.plan import (
+    Baseline,
     CapacityChoice,
     FrontPoint,
     PlacedCosts,
@@ -39,13 +43,15 @@ from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.caps import tightest_spot_share
 from nodemix.optimizer.problem.scope import in_scope
 from nodemix.optimizer.risk.beliefs import Beliefs
+from nodemix.optimizer.risk.fleet_nodes import kept_pods
+from nodemix.optimizer.risk.shortfall import shortfall_probability
 from nodemix.optimizer.safety import complaints
 from nodemix.optimizer.setting import Setting, first_safety, setting_of
-from nodemix.optimizer.snapshot import Note, Snapshot, WorkloadKey
+from nodemix.optimizer.snapshot import Note, Snapshot
 from nodemix.optimizer.today import Today, nodes_of_today, today_of
 
-FRONT_SHARE = 0.06
-"""Of the time, for the front over pools."""
+FRONT_SHARE, BASELINE_SHARE = 0.06, 0.06
+"""Of the time, for the front over pools, and for what Karpenter would do."""
 
 KEPT_SLACK = 1.1
 """By how much the risk of today's nodes may be above what is accepted before they have to change;
@@ -91,21 +97,56 @@ def decide(
     from nodemix.optimizer.explain.placed import draw_time_s  # noqa: PLC0415 - compiled kernels
 
     draws_s = draw_time_s(policy.search_s, len(snapshot.pods))
-    until = deadline.within((1.0 - FRONT_SHARE) * policy.search_s - draws_s)
+    until = deadline.within((1.0 - FRONT_SHARE - BASELINE_SHARE) * policy.search_s - draws_s)
     found = choose(setting, first_safety(setting, beliefs), until, rng, warm)
     recommendation = _recommend(setting, found, deadline, rng)
     if recommendation.is_change:
         recommendation = _placed(recommendation, found.chosen, policy, deadline, rng)
+    built = found.chosen.built
     recommendation = replace(
         recommendation,
         capacity=_capacity(setting, found.chosen, beliefs),
-        demand=_demand(found.chosen.built, setting),
-        assumptions=(*found.chosen.built.assumptions, *_forecast_assumption(forecast)),
-        notes=(*recommendation.notes, *_forecast_notes(forecast)),
+        fairness=found.cut.fairness if found.cut else None,
+        baseline=_baseline(setting, found.chosen, clock),
+        blockers=blockers(snapshot, built, policy.selector, _let_go(recommendation, built)),
+        demand=_demand(built, setting),
+        assumptions=(*built.assumptions, *_forecast_assumption(forecast)),
+        notes=(*recommendation.notes, *_cut_notes(found), *_forecast_notes(forecast)),
         forecast_model=_models(forecast),
         warm=found.chosen.result.warm,
     )
     return replace(recommendation, reasons=reasons(recommendation), seconds=clock() - started_s)
+
+
+def _cut_notes(found: Found) -> tuple[Note, ...]:
+    return (found.cut.note,) if found.cut else ()
+
+
+def _let_go(recommendation: Recommendation, built: BuiltProblem) -> frozenset[str]:
+    """Names of the movable nodes that the plan does without."""
+    if not recommendation.is_change:
+        return frozenset()
+    going_on = {name for group in recommendation.nodes for name in group.in_place}
+    return frozenset(node.name for node in built.movable if node.name not in going_on)
+
+
+def _baseline(setting: Setting, candidate: Candidate, clock: Clock) -> Baseline | None:
+    """What Karpenter's way to choose nodes would cost, as safe as the plan on the same paths."""
+    built, outlook = candidate.built, setting.outlook
+    problem = built.problem
+    kept = Kept(sum(group.count for group in built.kept), built.kept_usd_per_hour)
+    needed = outlook.needed(problem, kept_pods(built.kept))
+    shortfall = partial(shortfall_probability, problem, needed=needed)
+    return karpenter_like(
+        problem,
+        np.array(built.rows_now, dtype=np.int64),
+        Deadline.after(clock, BASELINE_SHARE * setting.policy.search_s),
+        shortfall if outlook.has_paths else None,
+        candidate.risk.shortfall_probability or 0.0,
+        kept,
+        lambda packing: setting.risk(problem, packing, built.kept, outlook),
+        buys_spot=tightest_spot_share(setting.policy.spot)[1] > 0.0,
+    )
 
 
 def _recommend(
@@ -120,7 +161,7 @@ def _recommend(
     paper_usd_per_hour = plan_usd_per_hour + candidate.changes_usd_per_hour(policy)
     today = today_of(built)
     hosting_usd_per_hour = candidate.hosting_usd_per_hour
-    risk_now = setting.risk(built.problem, today.packing, today.kept, setting.outlook)
+    risk_now = setting.risk(today.problem, today.packing, today.kept, setting.outlook)
     breaks_more = _breaks_more(today, risk_now, candidate, policy)
     less_risk = risk_now.usd_per_hour - candidate.risk.usd_per_hour
     saving = built.current_usd_per_hour - paper_usd_per_hour + less_risk
@@ -186,16 +227,13 @@ def _front(
     from nodemix.optimizer.risk.mix import cost_cvar_front  # noqa: PLC0415 - heavy
 
     built = candidate.built
-    kept: Counter[WorkloadKey] = Counter()
-    for group in built.kept:
-        kept.update({key: pods * group.count for key, pods in group.pods})
     until = Deadline.after(deadline.clock, FRONT_SHARE * setting.policy.search_s)
     return cost_cvar_front(
         built.problem,
         candidate.result.packing,
         setting.outlook,
         nodes_by_offer(built),
-        kept,
+        kept_pods(built.kept),
         until,
         rng,
     )
@@ -206,7 +244,7 @@ def _capacity(setting: Setting, candidate: Candidate, beliefs: Beliefs) -> Capac
     safety, policy = candidate.safety, setting.policy
     shares = [policy.spot.max_pool_share, safety.max_pool_share if safety.pool_limits else None]
     limits = [share for share in shares if share is not None]
-    return CapacityChoice(
+    choice = CapacityChoice(
         critical_ratio=policy.service_level.critical_ratio,
         level=safety.level,
         over_provision=safety.over_provision,
@@ -216,6 +254,7 @@ def _capacity(setting: Setting, candidate: Candidate, beliefs: Beliefs) -> Capac
         max_spot_share=min(safety.max_spot_share, tightest_spot_share(policy.spot)[1]),
         why="",
     )
+    return replace(choice, why=capacity_sentence(choice, setting.outlook.has_paths))
 
 
 def _placed(

@@ -10,7 +10,7 @@ from nodemix.optimizer.problem.safety import Pool, Safety
 MARGIN = 0.95
 """Of what is accepted, that a limit asks for: nodes are whole, and vCPUs are not requests."""
 LEAST_POOL_SHARE = 0.02
-MORE_PLACES = 3.0
+MORE_PLACES = 2.0
 """Places added for each one that lacks in the tail: some go with their pool, some fit nothing."""
 MOST_OVER_PROVISION = 0.1
 """Beyond it, less on spot is asked for: places on spot are taken back like the others."""

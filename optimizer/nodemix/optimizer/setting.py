@@ -1,6 +1,7 @@
 """All that the plans of one decision have in common: the cluster, the market, what may happen."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -42,6 +43,7 @@ class Setting:
         paths: of pods, that capacity is chosen on.
         outlook: that plans are scored on while one is chosen.
         interruptions: what reclaims cost.
+        granted: most pods of each workload, where limits leave no plan for all that is wanted.
     """
 
     snapshot: Snapshot
@@ -50,6 +52,7 @@ class Setting:
     paths: PodPaths
     outlook: Outlook
     interruptions: Interruptions
+    granted: Mapping[WorkloadKey, int] | None = None
 
     @cached_property
     def survey(self) -> Survey:
@@ -70,7 +73,11 @@ class Setting:
     def pods(self, safety: Safety) -> dict[WorkloadKey, int]:
         """Pods to hold of each workload."""
         wanted = never_below_now(planned_pods(self.paths, safety.level), self.pods_now)
-        return over_provisioned(wanted, safety.over_provision, self.may_use_spot)
+        wanted = over_provisioned(wanted, safety.over_provision, self.may_use_spot)
+        granted = self.granted
+        return (
+            wanted if granted is None else {k: min(n, granted.get(k, n)) for k, n in wanted.items()}
+        )
 
     def requests(self, dimensions: tuple[str, ...]) -> dict[WorkloadKey, IntArray]:
         """Of a pod of each workload, in these dimensions; of several templates any one."""
@@ -141,7 +148,9 @@ def first_safety(setting: Setting, beliefs: Beliefs) -> Safety:
     policy, snapshot = setting.policy, setting.snapshot
     now_h = snapshot.taken_at_s / SECONDS_PER_HOUR
     running = Counter(
-        (node.instance_type, node.zone, node.capacity_type) for node in snapshot.nodes
+        (node.instance_type, node.zone, node.capacity_type)
+        for node in snapshot.nodes
+        if not node.is_leaving
     )
     left = sorted(beliefs.left_within(policy.churn.no_return_hours, now_h))
     pools = [(name, zone, CapacityType(market)) for name, zone, market in left]

@@ -9,6 +9,7 @@ from nodemix.optimizer.catalog.types import Catalog, Offer
 from nodemix.optimizer.decision import needs_a_place
 from nodemix.optimizer.plan import PackedNodes, Packing, PlannedNodes, PoolKey
 from nodemix.optimizer.problem.built import BuiltProblem, CurrentNode
+from nodemix.optimizer.problem.types import Problem
 from nodemix.optimizer.risk.shortfall import node_limits, node_room, shortfall_probability
 from nodemix.optimizer.snapshot import Node, Snapshot, WorkloadKey
 
@@ -20,12 +21,14 @@ class Today:
     Args:
         packing: the movable nodes that stay and are like some offer.
         kept: the others; those that leave hold nothing any more.
+        problem: without the pods that ``kept`` has of it, so that none is needed twice.
         holds_everything: see `holds_everything`.
         broken_rules: names of the policy's caps that they break.
     """
 
     packing: Packing
     kept: tuple[PlannedNodes, ...]
+    problem: Problem
     holds_everything: bool
     broken_rules: tuple[str, ...]
 
@@ -43,9 +46,19 @@ def today_of(built: BuiltProblem) -> Today:
     return Today(
         packing,
         (*built.kept, *unlike, *leaving),
+        _without(built.problem, (current for current in staying if current.offer is None)),
         holds_everything(built),
         _broken_rules(built, packing),
     )
+
+
+def _without(problem: Problem, nodes: Iterable[CurrentNode]) -> Problem:
+    """The problem without the pods on some nodes."""
+    held: Counter[int] = Counter()
+    for node in nodes:
+        held.update(dict(node.pods))
+    rows = (replace(row, pods=max(0, row.pods - held[i])) for i, row in enumerate(problem.rows))
+    return replace(problem, rows=tuple(rows))
 
 
 def _broken_rules(built: BuiltProblem, packing: Packing) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from nodemix.optimizer.problem.churn import (
     money_of,
     new_nodes,
     nodes_in_place,
-    price_changes,
+    price_extras,
 )
 from nodemix.optimizer.resources import Resources
 from nodemix.optimizer.snapshot import Node, Taint
@@ -86,7 +86,7 @@ def test_gpu_nodes_carry_the_taint_of_their_type() -> None:
 
 def test_only_new_nodes_cost_a_change() -> None:
     (group,) = in_place(make_node("a", OFFER))
-    problem = price_changes(make_problem(offers=[OFFER, *group.offers]), 0.05)
+    problem = price_extras(make_problem(offers=[OFFER, *group.offers]), 0.05)
     packing = Packing((PackedNodes(0, ((0, 4),), 2), PackedNodes(1, ((0, 2),), 1)), 0.7)
 
     assert problem.price_usd_per_hour.tolist() == pytest.approx([0.25, 0.2])
@@ -97,7 +97,7 @@ def test_only_new_nodes_cost_a_change() -> None:
 def test_a_node_that_costs_nothing_has_a_price_the_engine_can_divide_by() -> None:
     free = make_offer("m5.xlarge", 0.0)
 
-    assert 0 < price_changes(make_problem(offers=[free]), 0.0).price_usd_per_hour[0] < 1e-5
+    assert 0 < price_extras(make_problem(offers=[free]), 0.0).price_usd_per_hour[0] < 1e-5
 
 
 def test_the_bound_on_money_is_that_of_the_objective_where_changes_are_free() -> None:
@@ -109,7 +109,7 @@ def test_no_mix_has_less_money_than_the_bound_that_its_objective_proves(change: 
     """For any counts within the limit, at the tightest bound that holds for them."""
     owned = replace(OFFER, price_usd_per_hour=0.0, terms="own")
     cheap = make_offer("c5.large", 0.03, vcpus=2)
-    problem = price_changes(make_problem(offers=[OFFER, cheap, owned]), change)
+    problem = price_extras(make_problem(offers=[OFFER, cheap, owned]), change)
     rng = np.random.default_rng(0)
 
     for _ in range(200):

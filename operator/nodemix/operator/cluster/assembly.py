@@ -126,7 +126,15 @@ def _pods(records: Sequence[PodRecord], owners: _Owners) -> Iterator[Pod]:
     for r in records:
         workload = owners.workload_of(r)
         template = templates[workload, id(r.shape)]
-        yield Pod(r.namespace, r.name, workload, template, r.node_name, r.is_terminating)
+        yield Pod(
+            r.namespace,
+            r.name,
+            workload,
+            template,
+            r.node_name,
+            r.is_terminating,
+            r.shape.do_not_disrupt,
+        )
 
 
 def _templates(

@@ -1,26 +1,33 @@
 """API objects to trimmed, immutable records; what no decision needs is dropped at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from sys import intern
 from typing import Any, Final
 
+from nodemix.operator.cluster.departures import NOTICE_REASONS, Departure, departure_of
 from nodemix.operator.cluster.pod_requests import RequestReader
 from nodemix.operator.cluster.quantities import room_of
 from nodemix.operator.cluster.selectors import label_selector, taints
-from nodemix.operator.cluster.templates import PodShape, pod_shape, spot_denial
+from nodemix.operator.cluster.templates import (
+    PodShape,
+    disruption_denial,
+    pod_shape,
+    spot_denial,
+)
 from nodemix.optimizer.snapshot import (
     CapacityType,
     DaemonSet,
     DisruptionBudget,
     Node,
-    Taint,
     WorkloadKey,
 )
 
 Json = dict[str, Any]
 Pairs = tuple[tuple[str, str], ...]
 
+EVENT: Final = "Event"
 _FINISHED: Final = ("Succeeded", "Failed")
 _TYPE_LABELS: Final = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
 _ZONE_LABELS: Final = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
@@ -31,16 +38,6 @@ _SPOT_LABELS: Final = (
     ("cloud.google.com/gke-preemptible", "true"),
     ("cloud.google.com/gke-provisioning", "spot"),
     ("kubernetes.azure.com/scalesetpriority", "spot"),
-)
-_LEAVING_TAINTS: Final = (
-    "karpenter.sh/disrupted",
-    "karpenter.sh/disruption",
-    "ToBeDeletedByClusterAutoscaler",
-    "node.kubernetes.io/unschedulable",
-    "node.kubernetes.io/out-of-service",
-    "node.cloudprovider.kubernetes.io/shutdown",
-    "aws-node-termination-handler/",
-    "cloud.google.com/impending-node-termination",
 )
 # The DaemonSet controller adds these to each of its pods.
 _DAEMON_TOLERATIONS: Final = (
@@ -90,10 +87,42 @@ class PodRecord:
 
 @dataclass(frozen=True, slots=True)
 class NodeRecord:
-    """A node, with the quantities that could not be read."""
+    """A node, with the quantities that could not be read.
+
+    Args:
+        uid: tells two nodes apart that had the same name one after the other.
+        created_at_s: when the node joined, seconds since the epoch; None if the object is silent.
+        ready_since_s: likewise since when it is ready; None while it is not.
+        departure: what the marks on it say of its end.
+    """
 
     node: Node
     faults: tuple[str, ...] = ()
+    uid: str = ""
+    created_at_s: float | None = None
+    ready_since_s: float | None = None
+    departure: Departure = Departure.NONE
+
+    def noticed(self) -> "NodeRecord":
+        """This node, which its provider is about to take back."""
+        return replace(self, departure=Departure.RECLAIMED)
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRecord:
+    """An event that says that a provider takes a node back.
+
+    Args:
+        at_s: when it was said, seconds since the epoch; None if the object is silent.
+    """
+
+    node_name: str
+    at_s: float | None
+
+    def is_about(self, node: NodeRecord) -> bool:
+        """Whether the node was there; one that has the name since is another."""
+        is_later = (self.at_s or 0.0) >= (node.created_at_s or 0.0)
+        return self.node_name == node.node.name and is_later
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +149,7 @@ class WorkloadRecord:
     spot_denied: str | None = None
 
 
-Record = PodRecord | NodeRecord | DaemonSetRecord | WorkloadRecord | DisruptionBudget
+Record = PodRecord | NodeRecord | DaemonSetRecord | WorkloadRecord | DisruptionBudget | NoticeRecord
 RecordKey = tuple[str, str]  # (namespace, name); the namespace of a node is empty
 
 
@@ -162,19 +191,27 @@ def node_record(node: Json) -> NodeRecord:
     labels = metadata.get("labels") or {}
     reader = RequestReader()
     room = reader.amounts(status.get("allocatable") or {}, "allocatable")
-    node_taints = taints(spec)
+    departure = departure_of(node)
     record = Node(
         name=intern(metadata["name"]),
         allocatable=room_of(room),
         labels=_pairs(labels),
-        taints=node_taints,
+        taints=taints(spec),
         instance_type=_first_label(labels, _TYPE_LABELS),
         zone=_first_label(labels, _ZONE_LABELS),
         capacity_type=_capacity_type(labels),
         is_ready=_is_ready(status),
-        is_leaving=_is_leaving(metadata, spec, node_taints),
+        is_leaving=departure is not Departure.NONE,
+        do_not_disrupt=disruption_denial(metadata),
     )
-    return NodeRecord(record, tuple(reader.faults))
+    return NodeRecord(
+        record,
+        tuple(reader.faults),
+        uid=str(metadata.get("uid") or metadata["name"]),
+        created_at_s=_seconds(metadata.get("creationTimestamp")),
+        ready_since_s=_ready_since_s(status),
+        departure=departure,
+    )
 
 
 def daemon_set_record(obj: Json) -> DaemonSetRecord:
@@ -224,6 +261,18 @@ def budget_record(obj: Json) -> DisruptionBudget | None:
     )
 
 
+def notice_record(event: Json) -> NoticeRecord | None:
+    """The record of an event; None unless it tells that a node is taken back."""
+    about = event.get("involvedObject") or {}
+    if about.get("kind") != "Node" or event.get("reason") not in NOTICE_REASONS:
+        return None
+    moments = (event.get(name) for name in ("lastTimestamp", "eventTime", "firstTimestamp"))
+    seconds = (_seconds(moment) for moment in moments)
+    return NoticeRecord(
+        str(about.get("name") or ""), next((s for s in seconds if s is not None), None)
+    )
+
+
 _READERS: Final[Mapping[str, Callable[[Json], Record | None]]] = {
     "Pod": pod_record,
     "Node": node_record,
@@ -233,8 +282,10 @@ _READERS: Final[Mapping[str, Callable[[Json], Record | None]]] = {
     "StatefulSet": lambda obj: workload_record("StatefulSet", obj),
     "Job": job_record,
     "PodDisruptionBudget": budget_record,
+    EVENT: notice_record,
 }
-KINDS: Final = tuple(_READERS)
+KINDS: Final = tuple(kind for kind in _READERS if kind != EVENT)
+"""Of the objects that a snapshot is made of."""
 
 
 def _workload(kind: str, obj: Json, replicas: int) -> WorkloadRecord:
@@ -293,11 +344,23 @@ def _capacity_type(labels: Json) -> CapacityType:
 
 
 def _is_ready(status: Json) -> bool:
-    conditions = status.get("conditions") or ()
-    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+    return _ready_condition(status) is not None
 
 
-def _is_leaving(metadata: Json, spec: Json, node_taints: tuple[Taint, ...]) -> bool:
-    if spec.get("unschedulable") or metadata.get("deletionTimestamp"):
-        return True
-    return any(taint.key.startswith(_LEAVING_TAINTS) for taint in node_taints)
+def _ready_since_s(status: Json) -> float | None:
+    return _seconds((_ready_condition(status) or {}).get("lastTransitionTime"))
+
+
+def _ready_condition(status: Json) -> Json | None:
+    """The condition Ready where it holds."""
+    conditions: Iterable[Json] = status.get("conditions") or ()
+    holding = (c for c in conditions if c.get("type") == "Ready" and c.get("status") == "True")
+    return next(holding, None)
+
+
+def _seconds(moment: object) -> float | None:
+    """Seconds since the epoch of a time as Kubernetes writes it; None where it is no time."""
+    try:
+        return datetime.fromisoformat(str(moment)).timestamp()
+    except ValueError:
+        return None

@@ -9,6 +9,7 @@ from nodemix.operator.cluster.selectors import exact_selector, node_terms, toler
 from nodemix.optimizer.snapshot import PodTemplate, Selector
 
 Json = dict[str, Any]
+Pairs = tuple[tuple[str, str], ...]
 
 # They tell pods of one workload apart, or repeat where a pod landed.
 PER_POD_LABELS: Final = frozenset(
@@ -25,11 +26,12 @@ PER_POD_LABELS: Final = frozenset(
         "topology.kubernetes.io/region",
     }
 )
-_SPOT_DENIALS: Final = (
-    ("nodemix.dev/spot", "deny"),
+_DISRUPTION_DENIALS: Final = (
     ("karpenter.sh/do-not-disrupt", "true"),
     ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
+    ("cluster-autoscaler.kubernetes.io/scale-down-disabled", "true"),  # of a node
 )
+_SPOT_DENIALS: Final = (("nodemix.dev/spot", "deny"), *_DISRUPTION_DENIALS[:2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,14 @@ class PodShape:
         repels: selectors of required anti-affinity, to be compared with other workloads.
         counts: selectors of required topology spreads, likewise.
         faults: quantities that could not be read.
+        do_not_disrupt: the annotation that keeps autoscalers from moving the pod.
     """
 
     template: PodTemplate
     repels: tuple[Selector, ...] = ()
     counts: tuple[Selector, ...] = ()
     faults: tuple[str, ...] = ()
+    do_not_disrupt: str | None = None
 
 
 def pod_shape(metadata: Json, spec: Json, namespace: str) -> PodShape:
@@ -71,13 +75,26 @@ def pod_shape(metadata: Json, spec: Json, namespace: str) -> PodShape:
         soft=tuple(dict.fromkeys(rules.soft)),
         spot_denied=spot_denial(metadata),
     )
-    return PodShape(template, tuple(rules.repels), tuple(rules.counts), tuple(reader.faults))
+    return PodShape(
+        template,
+        tuple(rules.repels),
+        tuple(rules.counts),
+        tuple(reader.faults),
+        disruption_denial(metadata),
+    )
+
+
+def disruption_denial(metadata: Json) -> str | None:
+    """The annotation that keeps autoscalers off a pod or node; None if there is none."""
+    return _first_mark(metadata.get("annotations") or {}, _DISRUPTION_DENIALS)
 
 
 def spot_denial(metadata: Json) -> str | None:
     """The annotation or label that keeps an object's pods off spot; None if there is none."""
-    for marks in (metadata.get("annotations") or {}, metadata.get("labels") or {}):
-        for key, value in _SPOT_DENIALS:
-            if str(marks.get(key, "")).lower() == value:
-                return f"{key}: {value}"
-    return None
+    own = (metadata.get("annotations") or {}, metadata.get("labels") or {})
+    return next(filter(None, (_first_mark(marks, _SPOT_DENIALS) for marks in own)), None)
+
+
+def _first_mark(marks: Json, wanted: Pairs) -> str | None:
+    found = (f"{k}: {value}" for k, value in wanted if str(marks.get(k, "")).lower() == value)
+    return next(found, None)

@@ -47,6 +47,8 @@ class Offer:
         terms: name of the commitment whose price this is; empty for what anybody may buy. A
             catalog has none of these, a problem has a limited number of nodes of each.
         is_in_place: these nodes run already; a problem has a limited number of them.
+        interruption_usd_per_hour: what its reclaims are counted with in each hour of a node's life;
+            a decision fills it in by what it believes.
     """
 
     instance: InstanceType
@@ -56,6 +58,7 @@ class Offer:
     interruptions_per_hour: float = 0.0
     terms: str = ""
     is_in_place: bool = False
+    interruption_usd_per_hour: float = 0.0
 
     @property
     def key(self) -> tuple[str, str, CapacityType]:

@@ -126,7 +126,7 @@ def _fleet(
         cost += count * offer.price_usd_per_hour
         market += count * on_sale.price_usd_per_hour
         on_demand += count * twin.price_usd_per_hour
-        capacity += count * _worth(offer.instance, prices)
+        capacity += count * _worth(on_sale.instance, prices)
     return _Fleet(cost, market, on_demand, capacity)
 
 

@@ -66,6 +66,7 @@ def churn_cost(
     result: Result,
     nodes: Iterable[PlannedNodes],
     plan_usd_per_hour: float,
+    interruption_usd_per_hour: float,
     churn: Churn,
 ) -> ChurnCost | None:
     """What getting from today's nodes to ``nodes`` costs; None where the policy gives no cost."""
@@ -75,7 +76,7 @@ def churn_cost(
     going_on = {name for group in groups for name in (*group.in_place, *group.kept_nodes)}
     movable = sorted(node.name for node in built.movable)
     new = sum(g.count for g in groups if not (g.in_place or g.kept_nodes))
-    objective = plan_usd_per_hour + new * churn.usd_per_node_hour
+    objective = plan_usd_per_hour + new * churn.usd_per_node_hour + interruption_usd_per_hour
     # What the search counts for nodes that cost nothing is not in the objective shown.
     least = LEAST_USD_PER_HOUR * sum(commitment.count for commitment in built.commitments)
     bound = result.lower_bound_usd_per_hour - least

@@ -17,7 +17,7 @@ UNADVISED_PER_HOUR = 0.05 / 730.0
 PLAIN_SHARE = 0.1
 """Of the ratio between true and advised rates, for pools without GPUs. The ratio of 1,000 was seen
 on GPU pools, which are scarce. Of types with 64 vCPUs and more, three pools of one cloud show 1,760
-and four of another 59 (``benchmarks/hazard.py``, first half); of smaller ones nothing is at hand."""
+and four of another 59 (``benchmarks/hazard.py``, first half); of smaller types nothing is known."""
 REMEMBERED_H = 7 * 24.0
 """Moves older than this matter to no rule."""
 

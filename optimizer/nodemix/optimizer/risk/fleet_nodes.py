@@ -107,20 +107,25 @@ def fleet_nodes(
     ]
     pools = tuple(sorted({key for key in keys if key is not None}))
     index = {pool: i for i, pool in enumerate(pools)}
-    kept_pods: Counter[WorkloadKey] = Counter()
-    for group in groups:
-        kept_pods.update({key: n * group.count for key, n in group.pods})
     counted = np.array([dimension != SLOTS for dimension in problem.dimensions])
     return FleetNodes(
         room=_with_kept(node_room(problem, packing), counts, standing),
         demand=np.concatenate([problem.demand, counts * standing]),
         requests=np.vstack([problem.requests, *loads]).astype(np.int64),
         limits=np.concatenate([node_limits(problem), np.ones_like(counts)]),
-        kept_pods=kept_pods,
+        kept_pods=kept_pods(groups),
         pools=pools,
         pool_of_node=np.array([-1 if k is None else index[k] for k in keys], dtype=np.int64),
         counted=counted,
     )
+
+
+def kept_pods(kept: Iterable[PlannedNodes]) -> dict[WorkloadKey, int]:
+    """Pods of each workload on kept nodes."""
+    totals: Counter[WorkloadKey] = Counter()
+    for group in kept:
+        totals.update({key: pods * group.count for key, pods in group.pods})
+    return dict(totals)
 
 
 def _spot_pool(

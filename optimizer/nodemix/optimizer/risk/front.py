@@ -13,7 +13,7 @@ from nodemix.optimizer.packing.master import quiet_solver
 from nodemix.optimizer.problem.types import FloatArray
 
 SEED_POINTS = 40
-SEED_GAP = 3e-4
+SEED_GAP = 1e-3
 """Relative; the seeds are rounded to whole nodes anyway."""
 CAP_TOLERANCE, CUT_TOLERANCE = 1e-7, 2e-7
 """The solver keeps rows to within 1e-7: it would meet the same cut again and again."""
@@ -134,7 +134,7 @@ def search_front(
     deadline: Deadline,
     rng: np.random.Generator,
     params: FleetSearchParams,
-    seed_share: float = 0.5,
+    seed_share: float = 0.3,
 ) -> FleetFront:
     """Whole-node compromises of cost, CVaR, churn and concentration, by ascending cost.
 
