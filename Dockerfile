@@ -18,6 +18,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY operator/ operator/
 COPY forecasting/ forecasting/
 COPY optimizer/ optimizer/
+COPY simulator/ simulator/
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /opt/nodemix/bin/pip install --no-deps --no-index /wheels/*.whl
 

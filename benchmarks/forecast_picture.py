@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nodemix.forecasting.champion import SIMPLE
-from nodemix.operator.report.pictures import to_svg
+from nodemix.operator.report.svg import to_svg
 
 from benchmarks.forecast_runs import JUDGED, MODELS, Runs, Spread, in_order, title
 

@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.packing.draft import to_packing
 from nodemix.optimizer.packing.market import to_market
 from nodemix.optimizer.packing.search import Search, StageParams
 from nodemix.optimizer.packing.solve import solve, warm_up
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.trials import Trials, kinds_of
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.benchmark import read_instance
 from nodemix.optimizer.problem.types import Problem
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
-from nodemix.optimizer.plan import PackedNodes, Result
+from nodemix.optimizer.packed import PackedNodes, Result
 from nodemix.optimizer.problem.types import Problem
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
+from nodemix.optimizer.packed import Packing, Result
 from nodemix.optimizer.packing.solve import solve, warm_up
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.placed import (
@@ -36,7 +37,6 @@ from nodemix.optimizer.placement.placed import (
     random_order,
 )
 from nodemix.optimizer.placement.steering import Steering, steer
-from nodemix.optimizer.plan import Packing, Result
 from nodemix.optimizer.problem.benchmark import read_instance
 from nodemix.optimizer.problem.types import IntArray, Problem
 

@@ -3,10 +3,13 @@
 ``python -m benchmarks.report [--runs RUNS.json ...] [--equal-pods EQUAL.json]
 [--placed PLACED.json] [--genetic GENETIC.json] [--front FRONT.json] [--data DIR]
 [--forecasting RUNS.json ...] [--forecast-value VALUE.json ...] [--forecast-llm LLM.json ...]
-[--forecast-harmony HARMONY.json ...] [--forecast-speed SPEED.json]``
+[--forecast-harmony HARMONY.json ...] [--forecast-speed SPEED.json]
+[--risk-hazard HAZARD.json] [--risk-front FRONT.json] [--risk-decision DECISION.json ...]
+[--risk-closed-loop CLOSED.json ...]``
 
-What is given replaces its part of ``results/optimizer.json`` or ``results/forecasting.json``; the
-rest stays. Without arguments the page and its picture alone are written again.
+What is given replaces its part of ``results/optimizer.json``, ``results/forecasting.json`` or
+``results/risk.json``; the rest stays. Without arguments the page and its picture alone are written
+again.
 """
 
 import argparse
@@ -18,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import forecast_report
+from benchmarks import forecast_report, risk_report
 from benchmarks.bars import bars
 from benchmarks.forecast_picture import forecast_picture
 from benchmarks.forecast_runs import Runs
@@ -111,9 +114,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def page(results: Figures, forecasts: Figures) -> str:
+def page(results: Figures, forecasts: Figures, risk: Figures) -> str:
     """The whole page; the same figures give the same text."""
-    parts = render(results), forecast_report.forecast_part(forecasts)
+    parts = render(results), forecast_report.forecast_part(forecasts), risk_report.risk_part(risk)
     return "\n".join(part for part in parts if part)
 
 
@@ -312,6 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="the committed figures")
     parser.add_argument("--page", type=Path, default=TABLE, help="the page made from them")
     forecast_report.add_arguments(parser)
+    risk_report.add_arguments(parser)
     options = parser.parse_args(arguments)
     results = _read(options.results)
     if given := _given(options):
@@ -319,7 +323,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = json.dumps(results, indent=1, ensure_ascii=False)
         options.results.write_text(text + "\n", encoding="utf-8")
     forecasts = forecast_report.updated(options, MACHINE)
-    options.page.write_text(page(results, forecasts), encoding="utf-8")
+    risk = risk_report.updated(options)
+    options.page.write_text(page(results, forecasts, risk), encoding="utf-8")
     if forecasts.get("runs"):
         picture = forecast_picture(Runs(forecasts["runs"]))
         options.picture.write_text(picture, encoding="utf-8")

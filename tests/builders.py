@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from nodemix.optimizer.catalog.types import Catalog, InstanceType, Offer
-from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.policy import Policy, ServiceLevel
 from nodemix.optimizer.problem.types import OfferCap, Problem, Row
 from nodemix.optimizer.resources import GPU_RESOURCE, Resources
 from nodemix.optimizer.snapshot import (
@@ -185,8 +185,13 @@ def make_snapshot(pods: Iterable[Pod] = (), nodes: Iterable[Node] = (), **fields
     return Snapshot(taken_at_s=0.0, pods=tuple(pods), nodes=tuple(nodes), **fields)
 
 
+ANY_RISK = ServiceLevel(max_cvar=None, max_pool_loss=1.0)
+"""Accepts any loss of nodes, so that the least price decides."""
+
+
 def make_policy(**fields: Any) -> Policy:
-    """The default policy with ``fields`` replaced."""
+    """The default policy with ``fields`` replaced; reclaims neither cost nor matter."""
+    fields.setdefault("service_level", ANY_RISK)
     return Policy(**fields)
 
 

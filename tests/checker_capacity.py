@@ -211,7 +211,7 @@ def _churn_sums(
     new = sum(
         e["count"] for e in document["nodes"] if not (e.get("in_place") or e.get("kept_nodes"))
     )
-    reclaims = document["risk"]["interruption_usd_per_hour"]
+    reclaims = (document.get("risk") or {}).get("interruption_usd_per_hour", 0.0)
     objective = document["plan_usd_per_hour"] + new * cost / life + reclaims
     true = {
         "nodes_new": new,

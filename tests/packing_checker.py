@@ -6,7 +6,7 @@ expression of the solver cannot hide in the same expression here.
 
 import math
 
-from nodemix.optimizer.plan import PackedNodes, Packing
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.problem.types import Problem
 
 COST_TOLERANCE = 1e-6

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from nodemix.optimizer.catalog.labels import offer_labels
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.placement.dealing import pod_terms
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.steering import Steering, steer
 from nodemix.optimizer.placement.unfolded import node_offers
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import IntArray, Problem
 from nodemix.optimizer.resources import GPU_RESOURCE
 from nodemix.optimizer.snapshot import Selector

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from nodemix.optimizer.plan import Packing
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.problem.types import Problem
 
 from benchmarks.baselines.autoscaler import price_per_worth, scale_up, wasted_share

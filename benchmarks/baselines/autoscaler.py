@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.packing.compiled import compiled
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import BoolArray, IntArray, Problem
 from nodemix.optimizer.resources import GPU_RESOURCE
 

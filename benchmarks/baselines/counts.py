@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from nodemix.optimizer.plan import PackedNodes, Packing
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.problem.types import FloatArray, IntArray, Problem
 
 from benchmarks.baselines.equal_pods import pods_per_node

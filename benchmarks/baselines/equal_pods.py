@@ -5,8 +5,8 @@ Nodes are counted by how many pods of the row each holds; rows never share a nod
 
 import highspy
 import numpy as np
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.packing.master import quiet_solver
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import IntArray, Problem
 
 from benchmarks.baselines.fleet import Fleet, empty_nodes, join

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.packing.compiled import compiled
-from nodemix.optimizer.plan import PackedNodes, Packing
 from nodemix.optimizer.problem.types import BoolArray, IntArray, Problem
 
 

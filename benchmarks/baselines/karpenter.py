@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.packing.compiled import compiled
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray, Problem
 
 from benchmarks.baselines.consolidation import ORDERS, consolidate

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from deap import algorithms, base, tools
-from nodemix.optimizer.plan import Packing
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.problem.types import Problem
 
 from benchmarks.baselines.counts import Hosting

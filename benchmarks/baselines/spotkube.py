@@ -11,7 +11,7 @@ at d71a52cf, ``optimizer/ga/pymoo_v2.py``.
 
 import numpy as np
 from deap import base, tools
-from nodemix.optimizer.plan import Packing
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.problem.types import FloatArray, IntArray, Problem
 
 from benchmarks.baselines.counts import Hosting

@@ -1,9 +1,10 @@
-"""The command line: plan, forecast, demo, catalog, crds; with or without a cluster.
+"""The command line: plan, backtest, forecast, demo, catalog, crds; with or without a cluster.
 
 Exit codes: 0 nothing to change, 2 changes proposed, 1 error. What was asked for goes to stdout,
 everything else to stderr. Heavy imports live inside the commands, so that help is instant.
 """
 
+import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from nodemix.operator.backtest import options as given
 from rich.console import Console
 from typer.core import TyperGroup
 
@@ -173,6 +175,12 @@ def plan(
     output: Annotated[
         OutputFormat, typer.Option("--output", "-o", help="What is printed.")
     ] = OutputFormat.TABLE,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Print every reason: risk, room, other plans, limits, what blocks."
+        ),
+    ] = False,
     report: Annotated[
         Path | None, typer.Option(help="Also write a self-contained HTML report.")
     ] = None,
@@ -182,20 +190,63 @@ def plan(
 
     if catalog is not None and offers is None:
         raise typer.BadParameter("a catalog needs its prices: give --offers too")
+    if explain and output is not OutputFormat.TABLE:
+        raise typer.BadParameter(f"--explain is for reading; {output} holds every reason anyway")
     terms = offline.read_terms(policy).searching(seconds)
     with _working("observing"):
         offers_on_sale = offline.read_catalog(catalog, offers)
         observed = offline.observe(snapshot, kubeconfig)
         demand = offline.read_history(history, terms, observed)
     _say(f"observed {len(observed.nodes)} nodes and {len(observed.pods)} pods")
-    question = offline.Question(observed, terms, offers_on_sale, demand, seed)
+    cluster = offline.cluster_name(snapshot, kubeconfig)
+    question = offline.Question(observed, terms, offers_on_sale, demand, seed, cluster)
     with _working(f"searching for up to {terms.policy.search_s:g} s"):
         answer = offline.answer(question, is_recorded=snapshot is not None)
     if report is not None:
         report.write_text(answer.to_html(), encoding="utf-8")
         _say(f"report: {_escaped(str(report))}")
-    _print_answer(answer, output)
+    _print_answer(answer, output, is_explained=explain)
     return EXIT_CHANGES if answer.document.is_change else EXIT_UNCHANGED
+
+
+@app.command()
+def backtest(
+    *,
+    prometheus: given.PrometheusUrl = "",
+    history: given.HistoryFolder = None,
+    policy: PolicyFile = None,
+    snapshot: SnapshotFile = None,
+    catalog: CatalogFile = None,
+    offers: OffersFile = None,
+    kubeconfig: KubeconfigFile = None,
+    start: given.ReplayStart = None,
+    end: given.ReplayEnd = None,
+    days: given.ReplayDays = None,
+    every: given.DecisionSeconds = 1800.0,
+    seconds: given.SearchSeconds = None,
+    model: SpeakingModels = None,
+    seed: Seed = 0,
+    output: given.PrintedAs = given.BacktestFormat.TEXT,
+    html: given.HtmlPage = None,
+) -> None:
+    """Replay your own history: what a policy would have cost, saved and missed. Changes nothing."""
+    from nodemix.operator.backtest import asking, command, screen  # noqa: PLC0415 - heavy
+
+    if bool(prometheus) == (history is not None):
+        raise typer.BadParameter("give one of --prometheus and --history")
+    files = command.Files(history, snapshot, policy, catalog, offers, kubeconfig)
+    times = command.times_of(start, end, days, every)
+    with _working("reading"):
+        asked = command.read(files, prometheus, times, tuple(model or ()), seconds, seed)
+    with screen.bars() as watch:
+        told = asking.answer(asked, watch)
+    if html is not None:
+        html.write_text(command.page(told), encoding="utf-8")
+        _say(f"page: {_escaped(str(html))}")
+    if output is given.BacktestFormat.JSON:
+        typer.echo(command.json(told))
+    else:
+        command.show(told, answer_console())
 
 
 @app.command()
@@ -383,12 +434,19 @@ def main() -> None:
     app()
 
 
-def _print_answer(answer: Any, output: OutputFormat) -> None:  # noqa: ANN401 - imported lazily
+def _print_answer(
+    answer: Any,  # noqa: ANN401 - imported lazily
+    output: OutputFormat,
+    *,
+    is_explained: bool,
+) -> None:
     match output:
         case OutputFormat.TABLE:
+            from nodemix.operator.report.explanation import render_explanation  # noqa: PLC0415 - heavy
             from nodemix.operator.report.text import render_text  # noqa: PLC0415 - heavy
 
-            render_text(answer.document, Console())
+            render = render_explanation if is_explained else render_text
+            render(answer.document, answer_console())
         case OutputFormat.JSON:
             typer.echo(answer.document.to_json())
         case OutputFormat.YAML:
@@ -397,14 +455,15 @@ def _print_answer(answer: Any, output: OutputFormat) -> None:  # noqa: ANN401 - 
             typer.echo(answer.to_html())
 
 
-def _known_errors() -> tuple[type[Exception], ...]:
-    """Errors that are an answer; anything else is a bug and shows its traceback."""
-    from nodemix.forecasting.errors import ForecastError  # noqa: PLC0415 - only on errors
-    from nodemix.operator.errors import OperatorError  # noqa: PLC0415 - only on errors
-    from nodemix.optimizer.errors import OptimizerError  # noqa: PLC0415 - only on errors
-    from pydantic import ValidationError  # noqa: PLC0415 - only on errors
+def answer_console() -> Console:
+    """Colours on a terminal; plain text in a pipe, and wherever NO_COLOR asks for it."""
+    return Console(color_system=None if os.environ.get("NO_COLOR") else "auto")
 
-    return (OptimizerError, OperatorError, ForecastError, ValidationError, OSError)
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    from nodemix.operator.known_errors import KNOWN_ERRORS  # noqa: PLC0415 - only on errors
+
+    return KNOWN_ERRORS
 
 
 def _message(error: Exception) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import forecast_report
+from benchmarks import forecast_report, risk_report
 from benchmarks.report import BASELINE_TITLES, RESULTS, TABLE, collect, main, render
 from benchmarks.report import page as whole_page
 
@@ -184,4 +184,6 @@ def test_the_committed_table_is_made_from_the_committed_figures() -> None:
     figures = json.loads(RESULTS.read_text(encoding="utf-8"))
     forecasts = forecast_report.committed(forecast_report.RESULTS)
 
-    assert TABLE.read_text(encoding="utf-8") == whole_page(figures, forecasts)
+    risk = json.loads(risk_report.RESULTS.read_text(encoding="utf-8"))
+
+    assert TABLE.read_text(encoding="utf-8") == whole_page(figures, forecasts, risk)

@@ -15,6 +15,7 @@ KINDS = {
     "nodemixpolicies": "NodeMixPolicy",
     "nodemixplans": "NodeMixPlan",
     "pricebooks": "PriceBook",
+    "spotriskbooks": "SpotRiskBook",
 }
 
 

@@ -30,7 +30,7 @@ def install(cluster: LocalCluster, repository: Path) -> None:
     cluster.kubectl("apply", "-k", str(repository / "manifests/rbac"))
     cluster.grant_operator(ROLE)
     cluster.apply([_binding_of_role()])
-    kinds = ("nodemixpolicies", "nodemixplans", "pricebooks")
+    kinds = ("nodemixpolicies", "nodemixplans", "pricebooks", "spotriskbooks")
     names = [f"crd/{kind}.nodemix.dev" for kind in kinds]
     cluster.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
 

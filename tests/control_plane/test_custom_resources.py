@@ -10,7 +10,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nodemix.operator.api.crd import KINDS, Kind
-from nodemix.operator.api.plan import MAX_NODE_GROUPS, MAX_STEERED, NodeMixPlanSpec
+from nodemix.operator.api.plan import MAX_BESIDE, MAX_NODE_GROUPS, MAX_STEERED, NodeMixPlanSpec
+from nodemix.operator.api.plan_risk import MAX_OPTION_POOLS, MAX_OPTIONS
 from nodemix.operator.api.policy import NodeMixPolicySpec, NodeMixPolicyStatus
 from nodemix.operator.api.pricebook import MAX_INLINE_OFFERS, PriceBookSpec
 from pydantic import BaseModel, ValidationError
@@ -66,6 +67,55 @@ def make_placed() -> Json:
     return {"mode": "Observe", "usdPerHour": 0.28, "savingKeptPercent": 88, "modes": modes}
 
 
+def make_beside() -> Json:
+    """What only explains a plan."""
+    capacity = {"criticalRatio": 0.95, "level": 0.97, "leadTimeSeconds": 400, "bootsSeen": 3}
+    share = {"namespace": "shop", "weight": 1, "podsWanted": 4, "podsGiven": 2}
+    percents = {"dominantPercent": 40, "wantedPercent": 80}
+    return {
+        "capacity": {**capacity, "overProvisionPercent": 0, "maxSpotPercent": 100},
+        "options": [make_option()],
+        "fairness": {
+            "mode": "Report",
+            "binding": ["budget.usdPerHour"],
+            "jain": 0.9,
+            "usdPerHour": 0,
+            "namespaces": [{**share, **percents}],
+            "namespacesInAll": 1,
+        },
+        "baseline": {"name": "karpenter-like", "usdPerHour": 2, "nodes": 9, "headroomPercent": 10},
+        "blockers": [make_blocker()],
+    }
+
+
+def make_blocker() -> Json:
+    return {
+        "kind": "PodDisruptionBudget",
+        "subject": "shop/PodDisruptionBudget/cart",
+        "nodes": ["node-1"],
+        "nodesInAll": 1,
+        "usdPerHour": 0.2,
+        "remedy": "allow one disruption",
+    }
+
+
+def make_option(pools: int = 1) -> Json:
+    return {
+        "name": "chosen",
+        "usdPerHour": 0.25,
+        "usdPerHourExpected": 0.3,
+        "cvarPercent": 2.5,
+        "shortfallProbability": 0.02,
+        "worstPoolLossPercent": 12,
+        "spotPercent": 40.5,
+        "nodesChanged": 3,
+        "meetsSlo": True,
+        "why": "least expected cost of those that keep what the policy accepts",
+        "pools": {f"m7i-flex.{n}xlarge/us-east-1a/on-demand": 3 for n in range(pools)},
+        "poolsInAll": pools,
+    }
+
+
 def make_plan(**fields: Any) -> Json:
     plan: Json = {
         "policyRef": {"name": "nobody"},
@@ -81,7 +131,12 @@ def make_plan(**fields: Any) -> Json:
         "gapPercent": 25.0,
         "placed": make_placed(),
         "steering": {"mode": "Observe", "entries": 0},
-        "risk": {"spotPercent": 40.5, "worstPoolPercent": 20, "interruptionsPerDay": 0.1},
+        "risk": {
+            "spotPercent": 40.5,
+            "worstPoolPercent": 20,
+            "interruptionsPerDay": 0.1,
+            "cvarPercent": 2.5,
+        },
         "reasons": ["it is cheaper"],
     }
     return {**plan, **fields}
@@ -119,7 +174,10 @@ def test_empty_policy_gets_the_defaults_of_the_model(api: ApiCalls, name: str) -
         "shortfallProbability": 0.01,
         "underCostRatio": 19,
         "leadTimeSeconds": 600,
+        "maxCvar": 0.1,
+        "maxPoolLoss": 0.2,
     }
+    assert stored["objective"]["fairness"] == {"mode": "Report"}
     assert NodeMixPolicySpec.model_validate(stored) == NodeMixPolicySpec()
 
 
@@ -128,7 +186,13 @@ def test_part_of_a_policy_gets_the_defaults_of_the_rest(api: ApiCalls, name: str
     stored = api.create(POLICIES, name, spec).body["spec"]
 
     assert stored["objective"]["slo"]["shortfallProbability"] == 0.01
-    assert stored["objective"]["spot"] == {"minOnDemandShare": 0}
+    assert stored["objective"]["spot"] == {
+        "minOnDemandShare": 0,
+        "overProvision": 0,
+        "interruptionUsd": 0.02,
+        "returnHours": 6,
+        "returnSaving": 0.1,
+    }
     assert NodeMixPolicySpec.model_validate(stored) == NodeMixPolicySpec.model_validate(spec)
 
 
@@ -221,6 +285,13 @@ def test_name_that_no_label_can_hold_is_refused(api: ApiCalls) -> None:
     assert api.create(POLICIES, "a" * 63, {}, is_dry=True).is_accepted
 
 
+def test_there_is_one_risk_book_and_it_has_its_name(api: ApiCalls) -> None:
+    said = refused(api.create("spotriskbooks", "another", {}, is_dry=True))
+
+    assert "the operator keeps one book, and its name is cluster; use that name" in said
+    assert api.create("spotriskbooks", "cluster", {}, is_dry=True).code in (201, 409)
+
+
 # --- both halves of every rule agree
 
 _SHARE = st.sampled_from([-0.1, 0, 0.0, 0.3, 0.5, 0.7, 1, 1.0, 1.1])
@@ -246,7 +317,18 @@ _POLICY_SPECS = st.one_of(
     inside("objective.slo", some({"shortfallProbability": _SHARE})),
     inside("objective.slo", some({"underCostRatio": _SHARE})),
     inside("objective.spot", some({"maxShare": _SHARE, "minOnDemandShare": _SHARE})),
+    inside("objective.slo", some({"maxCvar": _SHARE})),
+    inside("objective.slo", some({"maxPoolLoss": _SHARE})),
     inside("objective.spot", some({"maxPoolShare": _SHARE})),
+    inside("objective.spot", some({"maxFamilyShare": _SHARE})),
+    inside("objective.spot", some({"maxZoneShare": _SHARE})),
+    inside("objective.spot", some({"overProvision": _SHARE})),
+    inside("objective.spot", some({"interruptionUsd": _SHARE})),
+    inside("objective.spot", some({"returnHours": _SHARE})),
+    inside("objective.spot", some({"returnSaving": _SHARE})),
+    inside("objective.churn", some({"noReturnHours": _SHARE})),
+    inside("objective.fairness.mode", st.sampled_from(["Off", "Report", "Enforce", "off"])),
+    inside("objective.fairness.weights", st.dictionaries(st.sampled_from("abc"), _SHARE)),
     inside("objective.budget", some({"usdPerHour": _SHARE})),
     inside("objective.churn", some({"minSavingShare": _SHARE})),
     inside("forecast.quantiles", st.lists(_SHARE, max_size=3)),
@@ -326,7 +408,7 @@ def test_server_and_operator_judge_a_book_alike(api: ApiCalls, spec: Json) -> No
 def test_no_field_of_a_plan_can_be_changed(api: ApiCalls, name: str, field: str) -> None:
     wire = NodeMixPlanSpec.model_fields[field].alias
     assert wire is not None
-    plan = make_plan(assumptions=["a"], notes=["n"], nodes=[], unplaceable=[])
+    plan = make_plan(assumptions=["a"], notes=["n"], nodes=[], unplaceable=[], **make_beside())
     api.create(PLANS, name, plan)
     changes: Json = {
         "policyRef": {"name": "somebody"},
@@ -335,6 +417,9 @@ def test_no_field_of_a_plan_can_be_changed(api: ApiCalls, name: str, field: str)
         "placed": {"usdPerHour": 99},
         "steering": {"mode": "Pinned"},
         "risk": {"spotPercent": 1},
+        "capacity": {"level": 0.5},
+        "fairness": {"jain": 0.1},
+        "baseline": {"usdPerHour": 99},
     }
     change = changes.get(wire, 99 if isinstance(plan[wire], int | float) else None)
 
@@ -389,7 +474,10 @@ def test_largest_plan_is_stored_and_can_be_approved(api: ApiCalls, name: str) ->
     ]
     steering = {"mode": "Cohort", "entries": MAX_STEERED, "quotas": quotas}
     pools = [make_pool(n) for n in range(2000)]
-    plan = make_plan(pools=pools, nodes=groups, steering=steering)
+    beside = make_beside()
+    beside["options"] = [make_option(MAX_OPTION_POOLS)] * MAX_OPTIONS
+    beside["blockers"] = [make_blocker()] * MAX_BESIDE
+    plan = make_plan(pools=pools, nodes=groups, steering=steering, **beside)
 
     assert api.create(PLANS, name, plan).code == 201
     assert api.patch(PLANS, name, {"spec": {"approved": True}}).code == 200
@@ -449,8 +537,11 @@ def test_columns_of_a_policy_show_its_decision(api: ApiCalls, name: str) -> None
         usd_per_hour_now=3.4,
         usd_per_hour_plan=2.1,
         usd_per_hour_placed=2.3,
+        usd_per_hour_baseline=2.6,
         saving_percent=38.2,
         gap_percent=1.5,
+        cvar_percent=3.1,
+        worst_pool_loss_percent=12.5,
     ).to_patch()
     api.patch(POLICIES, name, {"status": {**status, "conditions": [ready]}}, "/status")
 
@@ -465,10 +556,12 @@ def test_columns_of_a_policy_show_its_decision(api: ApiCalls, name: str) -> None
         "SPOT%": "40",
         "$/H NOW": "3.4",
         "$/H PLAN": "2.1",
-        "$/H PLACED": "2.3",
         "SAVE%": "38.2",
         "GAP%": "1.5",
+        "CVAR%": "3.1",
     }
+    wide = columns(api.cluster.kubectl("get", "nmp", name, "-o", "wide"))
+    assert (wide["$/H PLACED"], wide["$/H BASELINE"], wide["POOL LOSS%"]) == ("2.3", "2.6", "12.5")
 
 
 def test_columns_of_a_plan_show_its_figures(api: ApiCalls, name: str) -> None:
@@ -485,9 +578,9 @@ def test_columns_of_a_plan_show_its_figures(api: ApiCalls, name: str) -> None:
         "SPOT%": "40.5",
         "$/H NOW": "0.5",
         "$/H PLAN": "0.25",
-        "$/H PLACED": "0.28",
         "SAVE%": "50",
         "GAP%": "25",
+        "CVAR%": "2.5",
         "APPROVED": "false",
     }
 

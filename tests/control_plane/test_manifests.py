@@ -257,6 +257,11 @@ def test_account_may_hold_the_lease_in_its_own_namespace_only(api: ApiCalls) -> 
         *(("watch", f"{path}/{plural}") for path, plural in WATCHED),
         ("patch", "nodemix.dev/nodemixpolicies/status"),
         ("patch", "nodemix.dev/pricebooks/status"),
+        ("patch", "nodemix.dev/spotriskbooks/status"),
+        ("create", "nodemix.dev/spotriskbooks"),
+        ("get", "nodemix.dev/spotriskbooks"),
+        ("list", "/events"),
+        ("watch", "/events"),
         ("create", "nodemix.dev/nodemixplans"),
         ("create", "events.k8s.io/events"),
         ("list", "metrics.k8s.io/pods"),
@@ -295,7 +300,7 @@ def test_one_command_installs_all_that_the_operator_needs(installed: LocalCluste
 
     assert kinds == [
         *("ClusterRole", "ClusterRoleBinding"),
-        *(["CustomResourceDefinition"] * 3),
+        *(["CustomResourceDefinition"] * 4),
         *("Deployment", "Namespace", "Role", "RoleBinding", "Service", "ServiceAccount"),
     ]
 
@@ -305,7 +310,7 @@ def test_whole_installation_is_taken_by_the_server(installed: LocalCluster) -> N
 
     said = installed.kubectl(*arguments, "-k", str(MANIFESTS))
 
-    assert len(said.splitlines()) == 11
+    assert len(said.splitlines()) == 12
     assert f"deployment.apps/{LEASE_NAME} serverside-applied (server dry run)" in said
 
 

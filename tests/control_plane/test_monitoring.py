@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from nodemix.operator.beliefs.report import BeliefsReport
 from nodemix.operator.report import dashboard
 from nodemix.operator.report.exporter import Exporter
 from prometheus_client import generate_latest
@@ -42,6 +43,7 @@ def exported() -> set[str]:
     exporter = Exporter()
     exporter.watch_cluster(Nothing())
     exporter.watch_prices(Nothing())
+    exporter.watch_beliefs(BeliefsReport)
     text = generate_latest(exporter.registry).decode()
     names = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
     return names | {f"{name}_{end}" for name in names for end in ("total", "bucket", "count")}
@@ -111,6 +113,10 @@ PAUSED = 'nodemix_condition{policy="shop",type="Paused"}'
 READY = 'nodemix_condition{policy="shop",type="Ready"}'
 DRIFTING = 'nodemix_forecast_drifting{policy="shop",indicator="pods"}'
 COVERED = 'nodemix_forecast_coverage_ratio{policy="shop",indicator="pods",level="0.95"}'
+RISKY = 'nodemix_condition{policy="shop",type="RiskAccepted"}'
+BUDGET = 'nodemix_plan_limit_price_usd_per_hour{policy="shop",limit="budget.usdPerHour"}'
+NODE_LIMIT = 'nodemix_plan_limit_price_usd_per_hour{policy="shop",limit="maxNodes"}'
+SHOCKS = 'nodemix_plan_pool_shocks_per_day{policy="shop",instance_type="m5.large",zone="a"}'
 SCORED = 'nodemix_forecast_scored_observations{policy="shop",indicator="pods"}'
 
 # (alert, series, minutes, whether it fires)
@@ -136,6 +142,16 @@ SCENES = [
     ("NodeMixForecastMiscalibrated", [(SCORED, "900x600"), (COVERED, "0.8x600")], 540, True),
     ("NodeMixForecastMiscalibrated", [(SCORED, "900x600"), (COVERED, "0.9x600")], 540, False),
     ("NodeMixForecastMiscalibrated", [(COVERED, "0.8x600"), (SCORED, "90x600")], 540, False),
+    ("NodeMixRiskAboveAccepted", [(RISKY, "0x60")], 30, True),
+    ("NodeMixRiskAboveAccepted", [(RISKY, "1x60")], 30, False),
+    ("NodeMixRiskAboveAccepted", [(RISKY, "-1x60")], 30, False),
+    ("NodeMixPoolHazardJumped", [(SHOCKS, "0.2x60 1.2x60")], 90, True),
+    ("NodeMixPoolHazardJumped", [(SHOCKS, "0.2x60 1.2x600")], 600, False),
+    ("NodeMixPoolHazardJumped", [(SHOCKS, "0.2x60 0.5x60")], 90, False),
+    ("NodeMixPoolHazardJumped", [(SHOCKS, "0.002x60 0.05x60")], 90, False),
+    ("NodeMixPoolHazardJumped", [(SHOCKS, "1.2x60")], 45, False),
+    ("NodeMixBudgetBinds", [(BUDGET, "0.4x120")], 90, True),
+    ("NodeMixBudgetBinds", [(NODE_LIMIT, "0.4x120")], 90, False),
 ]
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("running_operator")
 
 ROOM = {"cpu": "7910m", "memory": "30Gi", "pods": 58}
 M5_2XLARGE_USD_PER_HOUR = 0.384
-POLICY_COLUMNS = "NAME MODE READY NODES SPOT% $/H NOW $/H PLAN $/H PLACED SAVE% GAP% AGE"
+POLICY_COLUMNS = "NAME MODE READY NODES SPOT% $/H NOW $/H PLAN SAVE% GAP% CVAR% AGE"
 
 
 @pytest.fixture
@@ -70,6 +70,7 @@ def test_conditions_say_what_was_done_and_on_which_basis(wasteful: Scene) -> Non
         "Fallback": ("True", "PlannedOnFallback"),
         "Applied": ("False", "RecommendOnly"),
         "Paused": ("False", "Running"),
+        "RiskAccepted": ("True", "WithinAccepted"),
     }
     assert (
         "set spec.prometheus.url to a Prometheus" in condition(policy, "ForecastHealthy")["message"]

@@ -41,6 +41,7 @@ def calls(installed: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("operator")
     lease = ("lease", "nodemix-operator", "-n", NAMESPACE)
     installed.kubectl("delete", *lease, "--ignore-not-found")  # of an operator before this one
+    installed.kubectl("delete", "spotriskbooks", "--all")
     earlier = len(installed.audit_events())
     with (
         staged(installed, "rights") as scene,
@@ -106,6 +107,8 @@ def test_only_own_objects_events_and_the_lease_are_written(calls: list[Call]) ->
         ("nodemix.dev", "nodemixplans"),
         ("nodemix.dev", "nodemixpolicies/status"),
         ("nodemix.dev", "pricebooks/status"),
+        ("nodemix.dev", "spotriskbooks"),
+        ("nodemix.dev", "spotriskbooks/status"),
         ("events.k8s.io", "events"),
         ("coordination.k8s.io", "leases"),
     }
@@ -125,6 +128,7 @@ def test_nothing_fails_but_what_is_absent(calls: list[Call]) -> None:
 
     assert {(call.resource, call.verb, call.status) for call in unwanted} <= {
         ("leases", "get", 404),
+        ("spotriskbooks", "get", 404),
         ("pods", "list", 404),  # of metrics.k8s.io
         # The API server is not ready for a new kind at once, and says to come again.
         ("nodemixpolicies", "list", 429),

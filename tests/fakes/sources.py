@@ -9,7 +9,9 @@ from nodemix.operator.metrics.sources import DemandOrigin, DemandReading
 from nodemix.operator.prices.books import PriceReading
 from nodemix.operator.reconcile import PolicyObject
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest
-from nodemix.optimizer.plan import PlannedNodes, PoolChange, Recommendation, Risk, Unplaceable
+from nodemix.optimizer.plan import PlannedNodes, PoolChange, Recommendation, Unplaceable
+from nodemix.optimizer.plan_risk import Risk
+from nodemix.optimizer.risk.beliefs import Beliefs
 from nodemix.optimizer.snapshot import Pod, Snapshot
 
 from tests.builders import ON_DEMAND, SPOT, ZONE, make_catalog, make_pods, make_snapshot
@@ -75,6 +77,7 @@ class FakeSources:
         default_factory=lambda: DecisionOutcome(make_recommendation())
     )
     requests: list[DecisionRequest] = field(default_factory=list)
+    learned: Beliefs | None = None
 
     def snapshot(self) -> Snapshot:
         return _give(self.cluster)
@@ -86,6 +89,9 @@ class FakeSources:
         self, spec: NodeMixPolicySpec, pods: Sequence[Pod], now_s: float
     ) -> DemandReading:
         return self.reading
+
+    def beliefs(self) -> Beliefs | None:
+        return self.learned
 
     async def decide(self, request: DecisionRequest) -> DecisionOutcome:
         self.requests.append(request)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SOURCE_ROOTS = ("operator", "forecasting", "optimizer")
+SOURCE_ROOTS = ("operator", "forecasting", "optimizer", "simulator")
 _EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
 
 

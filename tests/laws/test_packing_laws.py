@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nodemix.optimizer.errors import InfeasiblePlanError
+from nodemix.optimizer.packed import Result
 from nodemix.optimizer.packing.greedy import greedy_draft, share_values
 from nodemix.optimizer.packing.market import to_market
 from nodemix.optimizer.packing.solve import solve, warm_up
-from nodemix.optimizer.plan import Result
 from nodemix.optimizer.problem.types import OfferCap, Problem
 
 from tests.laws.strategies import capped_problems, problems, ticking

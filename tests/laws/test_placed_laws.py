@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nodemix.optimizer.packed import Result
 from nodemix.optimizer.packing.solve import solve, warm_up
 from nodemix.optimizer.placement.mode import PlacementMode
-from nodemix.optimizer.plan import Result
 from nodemix.optimizer.problem.types import Problem
 
 from tests.laws.strategies import capped_problems, problems, ticking

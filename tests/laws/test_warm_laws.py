@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nodemix.optimizer.packed import Result
 from nodemix.optimizer.packing.market import to_market
 from nodemix.optimizer.packing.seeds import thaw
 from nodemix.optimizer.packing.solve import solve, warm_up
 from nodemix.optimizer.packing.warm import WarmStart
-from nodemix.optimizer.plan import Result
 from nodemix.optimizer.problem.types import Problem
 
 from tests.laws.strategies import capped_problems, problems, ticking

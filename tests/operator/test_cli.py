@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,8 +10,9 @@ import jsonschema
 import numpy as np
 import pytest
 import yaml
-from nodemix.cli import app
+from nodemix.cli import answer_console, app
 from nodemix.forecasting.checkpoint import about, digest, unpacked
+from rich.text import Text
 from typer.testing import CliRunner, Result
 
 from tests.operator.small_files import (
@@ -76,13 +78,11 @@ def test_nothing_to_change_is_exit_code_0(plan: Plan, tmp_path: Path) -> None:
     assert json.loads(result.stdout)["is_change"] is False
 
 
-def test_yaml_is_the_same_document_as_json(plan: Plan) -> None:
-    as_yaml, as_json = (plan("-o", form).stdout for form in ("yaml", "json"))
-    from_yaml, from_json = yaml.safe_load(as_yaml), json.loads(as_json)
-    for document in (from_yaml, from_json):
-        del document["made_at"], document["search_seconds"]
+def test_yaml_is_a_document_of_the_same_form(plan: Plan, schema: dict[str, Any]) -> None:
+    document = yaml.safe_load(plan("-o", "yaml").stdout)
 
-    assert from_yaml == from_json
+    jsonschema.validate(document, schema)
+    assert document["plan_usd_per_hour"] == pytest.approx(0.192)
 
 
 def test_html_is_a_page_with_a_picture(plan: Plan) -> None:
@@ -100,6 +100,56 @@ def test_table_shows_pools_money_bound_and_what_was_assumed(plan: Plan) -> None:
         assert part in text, part
     assert "no demand history" in text
     assert "spot is allowed" in text
+
+
+def test_explained_every_reason_is_printed_and_nothing_is_changed(plan: Plan) -> None:
+    result = plan("--explain")
+
+    assert result.exit_code == 2, result.output
+    text = result.stdout
+    assert text.startswith("Plan for cluster.json by policy default, ")
+    assert re.search(
+        r"^  - m5\.2xlarge us-east-1a on-demand +2 -> 0 +0\.3840 +-0\.7680$", text, re.MULTILINE
+    )
+    assert re.search(
+        r"^  \+ m5\.xlarge us-east-1a on-demand +0 -> 1 +0\.1920 +\+0\.1920$", text, re.MULTILINE
+    )
+    for label in ("Total", "Risk", "Why", "Assumed", "Not done"):
+        assert re.search(rf"^{label} ", text, re.MULTILINE), label
+    assert text.splitlines()[-1] == "dry-run: nothing was changed"
+
+
+def test_what_is_piped_has_no_colours_and_no_blanks_at_its_ends(plan: Plan) -> None:
+    text = plan("--explain").stdout
+
+    assert "\x1b" not in text
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize(("no_color", "is_colored"), [("", True), ("1", False)])
+def test_colours_are_left_out_where_nobody_wants_them(
+    no_color: str, is_colored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what rich takes for a terminal
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    console = answer_console()
+
+    with console.capture() as capture:
+        console.print(Text("so", style="bold red"))
+
+    assert ("\x1b" in capture.get()) is is_colored
+
+
+def test_an_explanation_is_for_people_and_no_other_format(plan: Plan) -> None:
+    result = plan("--explain", "-o", "json")
+
+    assert result.exit_code == 1
+    assert "json holds every reason anyway" in " ".join(result.stderr.split())
+
+
+def test_json_names_the_file_that_was_planned_for(plan: Plan) -> None:
+    assert json.loads(plan("-o", "json").stdout)["cluster"] == "cluster.json"
 
 
 def test_report_is_written_beside_the_answer(plan: Plan, tmp_path: Path) -> None:
@@ -262,7 +312,7 @@ def test_misuse_is_exit_code_1_and_not_2(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 1
 
 
-def test_crds_are_three_definitions_ready_to_apply() -> None:
+def test_crds_are_definitions_ready_to_apply() -> None:
     result = run("crds")
 
     definitions = list(yaml.safe_load_all(result.stdout))
@@ -272,6 +322,7 @@ def test_crds_are_three_definitions_ready_to_apply() -> None:
         "NodeMixPolicy",
         "NodeMixPlan",
         "PriceBook",
+        "SpotRiskBook",
     }
 
 

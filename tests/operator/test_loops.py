@@ -12,6 +12,7 @@ from nodemix.operator.publish import Publisher
 from nodemix.operator.report.exporter import Exporter
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest
 from nodemix.optimizer.packing.warm import WarmStart
+from structlog.testing import capture_logs
 
 from tests.builders import make_pods, make_snapshot
 from tests.fakes.clock import FakeClock
@@ -171,16 +172,18 @@ async def test_policy_made_anew_starts_anew() -> None:
 
 
 async def test_crash_of_one_policy_becomes_a_condition_and_the_others_go_on() -> None:
-    async with following() as world:
-        world.update("broken", app="web")
-        world.update("well", app="api")
-        await until(lambda: world.reason("broken") == "Crashed")
-        await until(lambda: world.reason("well") == "Decided")
+    with capture_logs() as logs:  # printing the locals of the traceback would take seconds
+        async with following() as world:
+            world.update("broken", app="web")
+            world.update("well", app="api")
+            await until(lambda: world.reason("broken") == "Crashed")
+            await until(lambda: world.reason("well") == "Decided")
 
-        status = world.objects.objects[f"{NODEMIX_API}/nodemixpolicies/broken"]["status"]
-        message = status["conditions"][0]["message"]
-        assert "NodeMixPolicy/broken: the decision crashed (ZeroDivisionError" in message
-        assert world.loops.problem() == ""
+            status = world.objects.objects[f"{NODEMIX_API}/nodemixpolicies/broken"]["status"]
+            message = status["conditions"][0]["message"]
+            assert "NodeMixPolicy/broken: the decision crashed (ZeroDivisionError" in message
+            assert world.loops.problem() == ""
+    assert [entry["event"] for entry in logs].count("TickCrashed") == 1
 
 
 async def test_spec_that_cannot_be_read_is_said_in_the_status() -> None:
@@ -224,3 +227,16 @@ async def test_loop_that_ended_by_a_mistake_is_named() -> None:
         await until(world.loops.problem)
 
         assert "policy default: AttributeError" in world.loops.problem()
+
+
+async def test_plan_is_told_of_once_it_was_shown() -> None:
+    async with following() as world:
+        told: list[str] = []
+        world.loops.published = lambda recommendation, _: told.append(recommendation.policy)
+        world.objects.refused = (f"{NODEMIX_API}/nodemixpolicies/api",)
+        world.update("api", app="api")
+        world.update("default")
+        await until(lambda: world.reason("default") == "Decided")
+        await until(lambda: "api" in world.decided_for())
+
+        assert told == ["default"]

@@ -7,13 +7,14 @@ import pytest
 from nodemix.operator.cluster.session import open_session
 from nodemix.operator.errors import StaleViewError
 from nodemix.operator.health import probe
-from nodemix.operator.main import Operator, ViewFigures, _ended, _when_seen, assemble, main
+from nodemix.operator.main import Operator, ViewFigures, _ended, _when_ready, assemble, main
 from nodemix.operator.settings import Settings
 from prometheus_client import generate_latest
 
 from tests.api_objects import make_node_object, make_pod_object
 from tests.fakes.api_server import FakeApiServer, api_server
 from tests.fakes.clock import FakeClock
+from tests.fakes.objects import FakeObjects
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -84,19 +85,35 @@ async def test_process_without_election_writes_at_once_and_one_with_it_waits() -
         assert alone.leadership is None
         assert alone.bookkeeper.may_write()
         assert not candidate.bookkeeper.may_write()
+        assert alone.beliefs.may_write()
+        assert not candidate.beliefs.may_write()
         assert not candidate.loops.may_decide()
 
 
 async def test_first_view_is_waited_for_but_not_for_ever() -> None:
     clock = FakeClock()
     async with assembled(leader_election=False) as (_, operator):
-        may_decide = _when_seen(lambda: True, operator.view, clock)
+        may_decide = _when_ready(lambda: True, lambda: operator.view.synced, clock)
         assert not may_decide()
         clock.seconds += 31
         assert may_decide()  # now the policies say that there is no view
 
         with pytest.raises(StaleViewError):
             operator.view.require_current()
+
+
+async def test_new_leader_waits_anew_for_what_the_old_one_learned() -> None:
+    clock, leads, is_ready = FakeClock(), [True], [True]
+    may_decide = _when_ready(lambda: leads[0], lambda: is_ready[0], clock)
+    assert may_decide()
+    leads, is_ready = [False], [False]
+    assert not may_decide()
+
+    clock.seconds += 3600
+    leads = [True]
+    assert not may_decide()
+    is_ready = [True]
+    assert may_decide()
 
 
 async def test_figures_go_by_the_names_of_the_api() -> None:
@@ -121,3 +138,15 @@ def test_wrong_setting_is_named(
 
     assert main() == 1
     assert "metrics_port" in capsys.readouterr().err
+
+
+async def test_what_is_learned_reaches_decisions_and_plans_reach_what_learns() -> None:
+    async with assembled(leader_election=False) as (_, operator):
+        await operator.view.start()
+        await until(lambda: operator.view.synced)
+        operator.beliefs.writer = FakeObjects()  # the other one knows lists only
+        await operator.beliefs.step()
+
+        assert operator.sources.beliefs() is not None
+        assert operator.loops.published == operator.beliefs.published
+        await operator.view.stop()

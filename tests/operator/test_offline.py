@@ -13,6 +13,7 @@ from nodemix.operator.offline import (
     DEFAULT_SEARCH_S,
     Question,
     answer,
+    cluster_name,
     observe,
     read_catalog,
     read_history,
@@ -199,3 +200,27 @@ def test_a_selector_that_matches_nothing_is_refused() -> None:
 
     with pytest.raises(EmptySelectionError, match=r"mine\.yaml: spec\.selector matches none"):
         answer(question, is_recorded=True)
+
+
+def test_a_cluster_in_a_file_has_the_files_name() -> None:
+    assert cluster_name(Path("/somewhere/cluster.yaml.gz")) == "cluster.yaml.gz"
+
+
+def test_a_running_cluster_has_the_name_of_its_server(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(
+        """
+current-context: here
+contexts: [{name: here, context: {cluster: here, user: me}}]
+clusters: [{name: here, cluster: {server: "http://127.0.0.1:6443"}}]
+users: [{name: me, user: {token: secret}}]
+"""
+    )
+
+    assert cluster_name(None, kubeconfig) == "http://127.0.0.1:6443"
+
+
+def test_the_plan_names_the_cluster() -> None:
+    question = replace(a_question(), cluster="cluster.yaml")
+
+    assert answer(question, is_recorded=True).document.cluster == "cluster.yaml"

@@ -9,14 +9,17 @@ from nodemix.operator.errors import ConnectionFailedError, NotLeadingError
 from nodemix.operator.publish import EVENTS_PATH, PLANS_PATH, Publisher, Standing
 from nodemix.operator.reconcile import Finding, PolicyObject, Tick
 from nodemix.operator.report.exporter import Exporter
+from nodemix.operator.report.risk_finding import risk_verdict
 from nodemix.operator.report.status import PLAN_LIFETIME, plan_name
 from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.plan import PoolChange, Recommendation
+from nodemix.optimizer.policy import ServiceLevel
 
 from tests.builders import SPOT, ZONE, make_catalog
 from tests.fakes.objects import FakeObjects
 from tests.fakes.sources import make_policy_object, make_recommendation
 from tests.forecasting.histories import make_forecast, make_history
+from tests.operator.report.examples import a_weighed_recommendation
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +85,58 @@ async def test_forecast_quality_is_published_with_the_decision() -> None:
     labels = {"policy": "default", "indicator": "pods", "level": "0.95"}
     shown = publisher.exporter.registry.get_sample_value("nodemix_forecast_coverage_ratio", labels)
     assert shown == 1.0
+
+
+async def test_what_the_policy_accepts_is_published_even_where_no_decision_was_made() -> None:
+    _, publisher = make_world()
+    accepting = make_policy_object(
+        objective={"slo": {"maxCvar": 0.07}, "budget": {"usdPerHour": 9}}
+    )
+
+    await publisher.publish(accepting, Tick((STALE,)), Standing(), NOW_S)
+
+    shown = publisher.exporter.registry.get_sample_value
+    assert shown("nodemix_policy_max_cvar_ratio", {"policy": "default"}) == 0.07
+    assert shown("nodemix_policy_budget_usd_per_hour", {"policy": "default"}) == 9.0
+
+
+async def test_risk_above_what_is_accepted_is_warned_of_once_with_its_figures() -> None:
+    objects, publisher = make_world()
+    verdict = risk_verdict(unsafe_recommendation(), ServiceLevel())
+    finding = Finding(ConditionType.RISK_ACCEPTED, verdict.status, verdict.reason, verdict.message)
+    tick = replace(decided(), findings=(DECIDED, finding))
+
+    standing = await publisher.publish(policy(), tick, Standing(), NOW_S)
+    await publisher.publish(policy(), tick, standing, NOW_S + 60)
+
+    warned = [event for event in objects.below(EVENTS_PATH) if event["type"] == "Warning"]
+    assert [event["reason"] for event in warned] == ["CvarAboveAccepted"]
+    assert "CVaR of the worst 5 %: 40 % (accepted 10 %)" in warned[0]["note"]
+
+
+def unsafe_recommendation() -> Recommendation:
+    plan = a_weighed_recommendation()
+    options = tuple(replace(option, meets_slo=False) for option in plan.options)
+    return replace(plan, options=options, risk=replace(plan.risk, cvar=0.4))
+
+
+async def test_forecast_pods_are_quantiles_of_the_highest_total_within_the_lead_time() -> None:
+    """Draw i peaks at i pods in the second step; the third lies beyond the lead time."""
+    _, publisher = make_world()
+    samples = np.zeros((100, 1, 3, 1))
+    samples[:, 0, 1, 0], samples[:, 0, 2, 0] = np.arange(100), 1000.0
+    forecast = make_forecast(samples)
+    lead_time_s = 2 * forecast.step_s
+    quick = make_policy_object(objective={"slo": {"leadTimeSeconds": lead_time_s}})
+
+    await publisher.publish(quick, replace(decided(), forecast=forecast), Standing(), NOW_S)
+
+    shown = publisher.exporter.registry.get_sample_value
+    found = [
+        shown("nodemix_demand_pods", {"policy": "default", "quantity": f"forecast_{name}"})
+        for name in ("p05", "p50", "p95")
+    ]
+    assert found == [5.0, 50.0, 95.0]
 
 
 async def test_same_decision_makes_no_second_plan_and_no_second_event() -> None:

@@ -20,6 +20,8 @@ from nodemix.operator.reconcile import PolicyObject, Tick, reconcile, to_conditi
 from nodemix.operator.worker import DecisionOutcome
 from nodemix.optimizer.errors import EmptyCatalogError, InfeasiblePlanError
 from nodemix.optimizer.plan import PoolChange
+from nodemix.optimizer.risk.beliefs import Beliefs
+from nodemix.optimizer.risk.replacement import BootTimes
 from nodemix.optimizer.snapshot import CapacityType, Note
 
 from tests.builders import make_catalog, make_pods, make_snapshot
@@ -305,3 +307,13 @@ async def test_nodes_without_a_price_are_named_where_costs_are_read() -> None:
     assert (status, reason) == ("True", "PricesDegraded")
     assert "3 of today's nodes have no known price" in message
     assert "add rack/dc-1/on-demand to the PriceBook" in message
+
+
+async def test_decision_is_told_what_was_learned() -> None:
+    beliefs = Beliefs(boots=BootTimes((40.0,)))
+    sources = FakeSources(learned=beliefs)
+    await tick(sources)
+    await tick(unlearned := FakeSources())
+
+    assert sources.requests[0].beliefs is beliefs
+    assert unlearned.requests[0].beliefs is None

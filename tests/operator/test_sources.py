@@ -1,6 +1,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,6 +18,8 @@ from nodemix.operator.prices.books import PriceBooks
 from nodemix.operator.prices.load import PriceAccess
 from nodemix.operator.sources import LiveSources
 from nodemix.operator.worker import DecisionWorker
+from nodemix.optimizer.risk.beliefs import Beliefs
+from nodemix.optimizer.risk.replacement import BootTimes
 from nodemix.optimizer.snapshot import Pod
 
 from tests.builders import make_pods
@@ -140,3 +142,15 @@ async def test_view_that_never_listed_is_no_snapshot() -> None:
     async with world() as found:
         with pytest.raises(StaleViewError, match="have not been listed"):
             found.sources.snapshot()
+
+
+async def test_beliefs_are_asked_for_each_time() -> None:
+    async with world() as found:
+        assert found.sources.beliefs() is None
+        learned = iter([Beliefs(), Beliefs(boots=BootTimes((1.0,)))])
+        sources = replace(found.sources, learned=lambda: next(learned))
+
+        assert [sources.beliefs(), sources.beliefs()] == [
+            Beliefs(),
+            Beliefs(boots=BootTimes((1.0,))),
+        ]

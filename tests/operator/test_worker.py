@@ -1,4 +1,5 @@
 import os
+import pickle
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from nodemix.operator.worker import (
     worker_process,
 )
 from nodemix.optimizer.errors import EmptyCatalogError, InfeasiblePlanError
+from nodemix.optimizer.risk.beliefs import Beliefs
+from nodemix.optimizer.risk.hazard import HazardBook, PoolKey
+from nodemix.optimizer.risk.replacement import BootTimes
 
 from tests.builders import make_catalog, make_offer, make_pods, make_policy, make_snapshot
 
@@ -228,3 +232,26 @@ def is_gone(pid: int) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def test_beliefs_reach_the_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[object] = []
+
+    def decide(*_: object, beliefs: object = None) -> str:
+        heard.append(beliefs)
+        return "a plan"
+
+    monkeypatch.setattr("nodemix.optimizer.planner.decide", decide)
+    beliefs = Beliefs(boots=BootTimes((40.0,)))
+
+    assert decide_in_worker(make_request(beliefs=beliefs)).recommendation == "a plan"  # type: ignore[comparison-overlap]
+    decide_in_worker(make_request())
+    assert heard == [beliefs, None]
+
+
+def test_request_with_beliefs_crosses_the_process_border() -> None:
+    pool = PoolKey("m5", "us-east-1a", "m5.xlarge")
+    beliefs = Beliefs(HazardBook.opened(1.0, {pool: 0.01}), BootTimes((40.0,)))
+    request = pickle.loads(pickle.dumps(make_request(beliefs=beliefs)))  # noqa: S301 - our own
+
+    assert request.beliefs == beliefs

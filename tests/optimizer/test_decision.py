@@ -2,6 +2,7 @@ import numpy as np
 from nodemix.optimizer.decision import (
     PodPaths,
     never_below_now,
+    over_provisioned,
     planned_pods,
     pod_paths,
     pods_by_workload,
@@ -72,3 +73,20 @@ def test_a_plan_never_relies_on_pods_going_away() -> None:
 
 def test_a_forecast_of_an_unknown_workload_plans_nothing() -> None:
     assert never_below_now({JOBS: 9}, {WEB: 5}) == {WEB: 5}
+
+
+def test_fractions_of_places_are_carried_from_one_workload_to_the_next() -> None:
+    """A tenth of 4, 4 and 4 pods: one whole place, once the fractions sum to it."""
+    keys = [make_workload_key(name) for name in "abc"]
+
+    planned = over_provisioned(dict.fromkeys(keys, 4), 0.1, keys)
+
+    assert list(planned.values()) == [4, 4, 5]
+
+
+def test_workloads_that_may_not_run_on_spot_get_no_further_places() -> None:
+    assert over_provisioned({WEB: 10, JOBS: 10}, 0.5, {WEB}) == {WEB: 15, JOBS: 10}
+
+
+def test_a_workload_without_pods_gets_no_place() -> None:
+    assert over_provisioned({WEB: 0}, 0.5, {WEB, JOBS}) == {WEB: 0}

@@ -11,11 +11,14 @@ import pytest
 from nodemix.forecasting.types import DemandForecast
 from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.errors import InfeasiblePlanError
+from nodemix.optimizer.packed import Result
 from nodemix.optimizer.packing import solve
 from nodemix.optimizer.placement.mode import PlacementMode
-from nodemix.optimizer.plan import Recommendation, Result
+from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.planner import decide
-from nodemix.optimizer.policy import Churn, ServiceLevel
+from nodemix.optimizer.policy import Churn, Policy, ServiceLevel, SpotRules
+from nodemix.optimizer.risk.beliefs import Beliefs, Move, pool_of
+from nodemix.optimizer.risk.hazard import Shock
 from nodemix.optimizer.snapshot import Node, Pod, SpreadConstraint
 
 from tests.builders import (
@@ -27,6 +30,7 @@ from tests.builders import (
     make_pod,
     make_pods,
     make_policy,
+    make_selector,
     make_snapshot,
     make_workload_key,
 )
@@ -228,3 +232,101 @@ def test_pods_that_are_being_deleted_are_in_no_plan() -> None:
     result = plan([make_pod("a"), make_pod("b", is_terminating=True)])
 
     assert result.nodes[0].pods == ((WEB, 1),)
+
+
+SPOT_A = make_offer("m5.xlarge", 0.1, vcpus=4, capacity_type=SPOT)
+SPOT_B = make_offer("c5.xlarge", 0.11, vcpus=4, capacity_type=SPOT)
+
+
+def learned(*, beliefs: Beliefs, nodes: Sequence[Node] = (), **policy: Any) -> Recommendation:
+    """Eight pods and two spot pools, one of them a tenth dearer, after what was learned."""
+    pods = make_pods(8) if not nodes else make_pods(4, node_name=nodes[0].name)
+    return decide(
+        make_snapshot(pods, nodes),
+        None,
+        make_policy(search_s=0.1, **policy),
+        make_catalog(SPOT_A, SPOT_B),
+        np.random.default_rng(0),
+        monotonic,
+        beliefs=beliefs,
+    )
+
+
+def types_of(result: Recommendation) -> set[str]:
+    return {group.instance_type for group in result.nodes}
+
+
+@pytest.mark.parametrize(("hours_ago", "bought"), [(1.0, "c5.xlarge"), (25.0, "m5.xlarge")])
+def test_no_plan_returns_to_a_pool_that_one_went_away_from_within_a_day(
+    hours_ago: float, bought: str
+) -> None:
+    move = Move(-hours_ago, (("m5.xlarge", ZONES[0], "spot"),), (("c5.xlarge", ZONES[0], "spot"),))
+
+    assert types_of(learned(beliefs=Beliefs().moved(move))) == {bought}
+
+
+def test_nodes_of_a_pool_that_a_plan_went_away_from_may_go_on() -> None:
+    move = Move(-1.0, (("m5.xlarge", ZONES[0], "spot"),), (("c5.xlarge", ZONES[0], "spot"),))
+
+    result = learned(beliefs=Beliefs().moved(move), nodes=[make_node("n", SPOT_A)])
+
+    assert types_of(result) == {"m5.xlarge"}
+
+
+@pytest.mark.parametrize(("saving", "bought"), [(0.0, "m5.xlarge"), (0.2, "c5.xlarge")])
+def test_a_pool_that_was_hit_lately_must_save_enough_to_be_bought(
+    saving: float, bought: str
+) -> None:
+    struck = Beliefs().struck([Shock(pool_of(SPOT_A), -1.0, 2, 1)])
+
+    result = learned(beliefs=struck, spot=SpotRules(return_saving=saving, interruption_usd=0.0))
+
+    assert types_of(result) == {bought}
+
+
+def test_a_policy_without_spot_replaces_the_spot_nodes_of_today() -> None:
+    nodes = [make_node("n", CHEAP)]
+
+    result = plan(
+        make_pods(4, node_name="n"),
+        nodes,
+        spot=SpotRules(max_share=0.0),
+        churn=Churn(min_saving_share=1.0),
+    )
+
+    assert result.is_change
+    assert result.risk.spot_share == 0.0
+    assert types_of(result) == {"m5.xlarge"}
+
+
+def test_a_plan_of_accepted_risk_survives_the_loss_of_any_pool() -> None:
+    offers = [
+        make_offer(f"{family}.xlarge", usd, vcpus=4, zone=zone, capacity_type=SPOT)
+        for family, usd in (("m5", 0.06), ("c5", 0.061), ("r5", 0.062))
+        for zone in ZONES
+    ]
+
+    result = decide(
+        make_snapshot(make_pods(80)),
+        None,
+        Policy(search_s=1.5),
+        make_catalog(DEAR, *offers),
+        np.random.default_rng(0),
+        monotonic,
+    )
+
+    assert result.risk.worst_pool_loss <= 0.2
+    assert result.risk.cvar <= 0.1
+    assert result.risk.spot_share > 0.5
+    assert not any("accepted" in note.fact for note in result.notes)
+
+
+def test_a_risk_that_no_plan_keeps_is_said_with_a_remedy() -> None:
+    """The pods ask for spot, and there is one pool."""
+    only_spot = make_selector(**{"karpenter.sh/capacity-type": "spot"})
+
+    result = plan(make_pods(8, required_terms=(only_spot,)), service_level=ServiceLevel())
+
+    (note,) = (note for note in result.notes if "one spot pool" in note.fact)
+    assert note.severity == "warning"
+    assert "objective.slo" in note.remedy

@@ -1,4 +1,4 @@
-from nodemix.optimizer.plan import PackedNodes, Packing
+from nodemix.optimizer.packed import PackedNodes, Packing
 
 from tests.builders import make_offer, make_pods, make_problem
 from tools.placed_plan import OFFER_LABEL, is_ready, place_of, plan_nodes

@@ -8,6 +8,7 @@
     |   +-- ExpiredVersionError     the API server has forgotten the version we watch from
     |   +-- NotLeadingError         this process may not write any more
     |   +-- StaleViewError          the view is older than a decision may rest on
+    |   +-- BeliefsUnreadableError  what was learned cannot be read back
     |   +-- QuantityError           a Kubernetes quantity cannot be parsed
     |   +-- SnapshotFileError       a snapshot file cannot be used
     |   +-- DemoError               the live demo cannot be shown on this cluster
@@ -62,6 +63,10 @@ class NotLeadingError(ClusterError):
 
 class StaleViewError(ClusterError):
     """The view of the cluster is older than a decision may rest on; it heals by itself."""
+
+
+class BeliefsUnreadableError(ClusterError):
+    """What was learned of the cluster cannot be read back; it is learned anew, and kept apart."""
 
 
 class QuantityError(ClusterError, ValueError):

@@ -21,6 +21,8 @@ from nodemix.operator.reconcile import (
     reconcile,
     unreadable,
 )
+from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.plan import Recommendation
 from pydantic import ValidationError
 
 STANDBY_S = 1.0
@@ -41,6 +43,10 @@ class _Follower:
     task: asyncio.Task[None] | None = None
 
 
+def unheard(recommendation: Recommendation, catalog: Catalog) -> None:
+    """What a process does with plans that learns nothing from them."""
+
+
 @dataclass(slots=True)
 class PolicyLoops:
     """Keeps one loop for each policy.
@@ -48,12 +54,14 @@ class PolicyLoops:
     Args:
         may_decide: whether this process leads and sees the cluster; a standby only listens.
         now: seconds since the epoch.
+        published: told of each plan that was shown to people, with the prices it was made with.
     """
 
     sources: Sources
     publisher: Publisher
     may_decide: Callable[[], bool]
     now: Callable[[], float]
+    published: Callable[[Recommendation, Catalog], None] = unheard
     _followers: dict[str, _Follower] = field(default_factory=dict)
 
     def update(self, body: dict[str, Any]) -> None:
@@ -123,6 +131,8 @@ class PolicyLoops:
         except OperatorError as err:
             log.warning("NotPublished", policy=name, message=str(err))
             return RETRY_S
+        if tick.recommendation is not None and tick.catalog is not None:
+            self.published(tick.recommendation, tick.catalog)
         interval_s = float(policy.spec.interval_seconds)
         is_done = tick.recommendation is not None or policy.is_paused
         return interval_s if is_done else min(interval_s, RETRY_S)

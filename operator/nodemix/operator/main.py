@@ -15,6 +15,7 @@ from random import Random
 
 import aiohttp
 import structlog
+from nodemix.operator.beliefs.keeper import BeliefKeeper
 from nodemix.operator.bookkeeper import Bookkeeper
 from nodemix.operator.catalogs import Catalogs
 from nodemix.operator.cluster.connection import Connection, connect
@@ -38,7 +39,10 @@ from nodemix.operator.worker import DecisionWorker
 from pydantic import ValidationError
 
 FIRST_VIEW_S = 30.0
-"""How long policies wait for the first full view before they say that there is none."""
+"""How long policies wait for the first full view before they say that there is none.
+
+So long they wait, too, for what an earlier process learned, which a new leader has yet to read.
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +80,7 @@ class Operator:
     exporter: Exporter
     loops: PolicyLoops
     bookkeeper: Bookkeeper
+    beliefs: BeliefKeeper
     leadership: Leadership | None
 
     async def warm_up(self) -> None:
@@ -116,19 +121,29 @@ def assemble(
     worker = DecisionWorker(settings.decision_timeout_s)
     books = PriceBooks(PriceAccess(writer), time.time)
     catalogs = Catalogs(books, time.time)
-    sources = LiveSources(view, catalogs, worker, MetricsServer(writer), settings.prometheus_url)
+    beliefs = BeliefKeeper(view.look, writer, leads, time.time)
+    sources = LiveSources(
+        view,
+        catalogs,
+        worker,
+        MetricsServer(writer),
+        settings.prometheus_url,
+        learned=beliefs.beliefs,
+    )
     exporter = Exporter()
     exporter.watch_cluster(ViewFigures(view))
     exporter.watch_prices(books)
+    exporter.watch_beliefs(beliefs.report)
     publisher = Publisher(writer, exporter, settings.plans_kept)
-    may_decide = _when_seen(leads, view, time.monotonic)
+    may_decide = _when_ready(leads, lambda: view.synced and beliefs.is_ready, time.monotonic)
     return Operator(
         view=view,
         worker=worker,
         sources=sources,
         exporter=exporter,
-        loops=PolicyLoops(sources, publisher, may_decide, time.time),
+        loops=PolicyLoops(sources, publisher, may_decide, time.time, beliefs.published),
         bookkeeper=Bookkeeper(catalogs, writer, leads, time.time),
+        beliefs=beliefs,
         leadership=leadership,
     )
 
@@ -149,12 +164,22 @@ def _leads(leadership: Leadership | None) -> Callable[[], bool]:
     return always if leadership is None else lambda: leadership.is_leader
 
 
-def _when_seen(
-    leads: Callable[[], bool], view: ClusterView, clock: Callable[[], float]
+def _when_ready(
+    leads: Callable[[], bool], is_ready: Callable[[], bool], clock: Callable[[], float]
 ) -> Callable[[], bool]:
-    """Whether to decide: the first view is waited for, but not for ever in silence."""
-    started_s = clock()
-    return lambda: leads() and (view.synced or clock() - started_s > FIRST_VIEW_S)
+    """Whether to decide: what decisions rest on is waited for, but not for ever in silence."""
+    leads_since_s: float | None = None
+
+    def may_decide() -> bool:
+        nonlocal leads_since_s
+        if not leads():
+            leads_since_s = None
+            return False
+        now_s = clock()
+        leads_since_s = now_s if leads_since_s is None else leads_since_s
+        return is_ready() or now_s - leads_since_s > FIRST_VIEW_S
+
+    return may_decide
 
 
 def _complaint(require: Callable[[], None]) -> str:
@@ -199,12 +224,14 @@ async def _start(
     stack.callback(operator.exporter.close)
     tasks = [
         asyncio.create_task(operator.bookkeeper.run(), name="bookkeeper"),
+        asyncio.create_task(operator.beliefs.run(), name="beliefs"),
         asyncio.create_task(operator.warm_up(), name="warm-up"),
     ]
     stack.callback(operator.worker.stop)
     if operator.leadership is not None:
         stack.push_async_callback(_release, operator.leadership)
         tasks.append(asyncio.create_task(operator.leadership.hold(), name="lease"))
+    stack.push_async_callback(operator.beliefs.close)
     stack.push_async_callback(_cancel, tasks)
     return tuple(tasks)
 

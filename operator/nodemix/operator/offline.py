@@ -159,6 +159,19 @@ def observe(path: Path | None, kubeconfig: Path | None = None) -> Snapshot:
     return asyncio.run(fetch_snapshot(connect(os.environ, kubeconfig), time.time()))
 
 
+def cluster_name(path: Path | None, kubeconfig: Path | None = None) -> str:
+    """What people call the cluster that ``observe`` reads: the file, or where its API server is.
+
+    Raises:
+        ConnectionFailedError: no usable kubeconfig names a server.
+    """
+    if path is not None:
+        return path.name
+    from nodemix.operator.cluster.connection import connect  # noqa: PLC0415 - only for clusters
+
+    return connect(os.environ, kubeconfig).url
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
     """All that an answer depends on.
@@ -166,6 +179,7 @@ class Question:
     Args:
         history: None plans for the requests as they are.
         seed: of every random draw.
+        cluster: what people call it; no part of the answer's figures.
     """
 
     snapshot: Snapshot
@@ -173,6 +187,7 @@ class Question:
     catalog: Catalog
     history: DemandHistory | None = None
     seed: int = 0
+    cluster: str = ""
 
     def to_request(self, *, is_recorded: bool) -> DecisionRequest:
         """The same question as the operator asks it."""
@@ -227,7 +242,7 @@ def answer(question: Question, *, is_recorded: bool) -> Answer:
     request = question.to_request(is_recorded=is_recorded)
     warm_up()
     outcome = decide_in_worker(request)
-    document = to_document(_with_remarks(outcome, request))
+    document = to_document(_with_remarks(outcome, request), question.cluster)
     lead_time_s = question.terms.policy.service_level.lead_time_s
     return Answer(document, question.history, outcome.forecast, lead_time_s)
 

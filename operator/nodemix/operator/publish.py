@@ -156,6 +156,7 @@ class Publisher:
                 await self.writer.delete(f"{PLANS_PATH}/{plan['metadata']['name']}")
 
     def _measure(self, policy: PolicyObject, tick: Tick, conditions: Conditions) -> None:
+        self.exporter.record_accepted(policy.policy)
         self.exporter.record_conditions(policy.name, {c.type: str(c.status) for c in conditions})
         if tick.recommendation is not None:
             self.exporter.record(tick.recommendation, _forecast_pods(tick, policy))
@@ -191,7 +192,7 @@ def _last_fresh(tick: Tick, standing: Standing) -> DemandForecast | None:
 
 
 def _forecast_pods(tick: Tick, policy: PolicyObject) -> ForecastPods | None:
-    """Median and 95 % quantile of the highest total of pods within the lead time."""
+    """The 5, 50 and 95 % quantiles of the highest total of pods within the lead time."""
     forecast = tick.forecast
     if forecast is None or "pods" not in forecast.indicators:
         return None
@@ -200,4 +201,4 @@ def _forecast_pods(tick: Tick, policy: PolicyObject) -> ForecastPods | None:
     steps = max(1, round(lead_time_s / forecast.step_s))
     totals = forecast.samples[:, :, :steps, column].sum(axis=1).max(axis=1)
     totals.sort()
-    return ForecastPods(float(totals[len(totals) // 2]), float(totals[int(0.95 * len(totals))]))
+    return ForecastPods(*(float(totals[int(level * len(totals))]) for level in (0.05, 0.5, 0.95)))

@@ -5,7 +5,7 @@ without a new recommendation the last good one stays.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -30,13 +30,15 @@ from nodemix.operator.errors import (
 from nodemix.operator.metrics.known_events import with_events
 from nodemix.operator.metrics.sources import DemandReading
 from nodemix.operator.prices.books import PriceReading
+from nodemix.operator.report.risk_finding import risk_verdict
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest
 from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.errors import CatalogError, OptimizerError
 from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.plan import Recommendation
-from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.policy import Policy, ServiceLevel
 from nodemix.optimizer.problem.scope import selects
+from nodemix.optimizer.risk.beliefs import Beliefs
 from nodemix.optimizer.snapshot import Note, Pod, Snapshot
 from pydantic import ValidationError
 
@@ -126,6 +128,10 @@ class Sources(Protocol):
         """Demand as far as it is known; never raises for a server that is down."""
         ...
 
+    def beliefs(self) -> Beliefs | None:
+        """What was learned of the cluster; None where nothing was yet."""
+        ...
+
     async def decide(self, request: DecisionRequest) -> DecisionOutcome:
         """Forecast and decide; raises OptimizerError, ForecastError or DecisionFailedError."""
         ...
@@ -168,9 +174,10 @@ async def _decide(
     prices = await sources.prices(policy.spec)
     reading = await sources.demand(policy.spec, pods, now_s)
     request = _request(policy, snapshot, prices.catalog, reading, remembered, now_s)
-    outcome = await sources.decide(request)
+    outcome = await sources.decide(replace(request, beliefs=sources.beliefs()))
     findings += _forecast_findings(reading, outcome)
     findings += _plan_findings(outcome.recommendation, prices.degraded)
+    findings.append(_risk_finding(outcome.recommendation, request.policy.service_level))
     return Tick(
         tuple(findings),
         outcome.recommendation,
@@ -339,6 +346,11 @@ def _plan_findings(
         return [Finding(feasible, TRUE, "PricesDegraded", text), ready_now]
     text = "every pod has a place in the plan"
     return [Finding(feasible, TRUE, "AllPodsPlaced", text), ready_now]
+
+
+def _risk_finding(recommendation: Recommendation, accepted: ServiceLevel) -> Finding:
+    verdict = risk_verdict(recommendation, accepted)
+    return Finding(ConditionType.RISK_ACCEPTED, verdict.status, verdict.reason, verdict.message)
 
 
 def _ignored_entries(recommendation: Recommendation) -> tuple[Note, ...]:

@@ -19,12 +19,17 @@ from nodemix.operator.metrics.sources import (
 )
 from nodemix.operator.prices.books import PriceReading
 from nodemix.operator.worker import DecisionOutcome, DecisionRequest, DecisionWorker
+from nodemix.optimizer.risk.beliefs import Beliefs
 from nodemix.optimizer.snapshot import Pod, Snapshot
 
 
 def open_prometheus(url: str) -> Prometheus:
     """A client with the usual patience."""
     return Prometheus(PrometheusSettings(url))
+
+
+def nothing() -> None:
+    """The beliefs of a process that learns nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class LiveSources:
         usage: asked where there is no Prometheus, or it knows nothing.
         prometheus_url: for policies that name none; empty means there is none.
         open_prometheus: makes the client of a server.
+        learned: what is believed of the cluster.
     """
 
     view: ClusterView
@@ -43,6 +49,7 @@ class LiveSources:
     usage: ObservationReader
     prometheus_url: str = ""
     open_prometheus: Callable[[str], Prometheus] = open_prometheus
+    learned: Callable[[], Beliefs | None] = nothing
     _clients: dict[str, Prometheus] = field(default_factory=dict)
 
     def snapshot(self) -> Snapshot:
@@ -66,6 +73,10 @@ class LiveSources:
             queries=queries_with(forecast.queries),
         )
         return await read_demand(self._demand_sources(spec), request)
+
+    def beliefs(self) -> Beliefs | None:
+        """What was learned of the cluster, as of now."""
+        return self.learned()
 
     async def decide(self, request: DecisionRequest) -> DecisionOutcome:
         """Forecast and decide in the worker."""

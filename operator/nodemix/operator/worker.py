@@ -28,6 +28,7 @@ from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.risk.beliefs import Beliefs
 from nodemix.optimizer.snapshot import Snapshot
 
 BUDGET_S, TRAIN_S = 20.0, 50.0
@@ -44,6 +45,8 @@ class DecisionRequest:
         now_s: seconds since the epoch.
         seed: of every random draw, so that the same input gives the same plan.
         warm: what the last decision of the policy left.
+        beliefs: what was learned of the cluster; None leaves the catalog's rates and the policy's
+            lead time.
     """
 
     snapshot: Snapshot
@@ -55,6 +58,7 @@ class DecisionRequest:
     previous: DemandForecast | None = None
     seed: int = 0
     warm: WarmStart | None = None
+    beliefs: Beliefs | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +126,7 @@ def decide_in_worker(request: DecisionRequest, memories: Memories | None = None)
         rng,
         time.monotonic,
         request.warm,
+        beliefs=request.beliefs,
     )
     return DecisionOutcome(recommendation, forecast, failure, calibration)
 
@@ -174,7 +179,7 @@ def _fresh(
 
 def warm_up() -> None:
     """Compile the kernels before the first decision waits for them."""
-    from nodemix.optimizer.packing.solve import warm_up as compile_kernels  # noqa: PLC0415
+    from nodemix.optimizer.warming import warm_up as compile_kernels  # noqa: PLC0415
 
     compile_kernels()
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.explain.terms import money_bound_of
+from nodemix.optimizer.packed import Packing, Result
 from nodemix.optimizer.packing.warm import WarmStart
-from nodemix.optimizer.plan import Packing, Result, Risk
+from nodemix.optimizer.plan_risk import Risk
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.build import problem_of
 from nodemix.optimizer.problem.built import BuiltProblem

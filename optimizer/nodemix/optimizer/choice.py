@@ -10,8 +10,8 @@ from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.errors import InfeasiblePlanError
 from nodemix.optimizer.fairness.cut import Cut, cut_headroom
 from nodemix.optimizer.options import much_safer
+from nodemix.optimizer.packed import Result
 from nodemix.optimizer.packing.warm import WarmStart
-from nodemix.optimizer.plan import Result
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.build import problem_of
 from nodemix.optimizer.problem.built import BuiltProblem

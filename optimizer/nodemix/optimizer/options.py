@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from nodemix.optimizer.candidate import Candidate
-from nodemix.optimizer.plan import Packing, PlannedNodes, PlanOption, PoolKey
+from nodemix.optimizer.catalog.types import PoolKey
+from nodemix.optimizer.packed import Packing
+from nodemix.optimizer.plan import PlannedNodes
+from nodemix.optimizer.plan_risk import PlanOption
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.churn import new_nodes

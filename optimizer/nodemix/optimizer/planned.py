@@ -6,8 +6,9 @@ from dataclasses import replace
 from itertools import islice
 
 from nodemix.optimizer.explain.terms import names_in_place
+from nodemix.optimizer.packed import PackedNodes, Result
 from nodemix.optimizer.placement.steering import cohort_name
-from nodemix.optimizer.plan import PackedNodes, PlannedNodes, Result
+from nodemix.optimizer.plan import PlannedNodes
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.types import Problem
 from nodemix.optimizer.snapshot import WorkloadKey

@@ -25,18 +25,12 @@ from nodemix.optimizer.explain.terms import (
     committed_in,
     money_bound_of,
 )
+from nodemix.optimizer.explain.types import Baseline
 from nodemix.optimizer.options import plan_options
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.packing.warm import WarmStart
-from nodemix.optimizer.plan import (
-    Baseline,
-    CapacityChoice,
-    FrontPoint,
-    PlacedCosts,
-    PlanOption,
-    Recommendation,
-    Risk,
-    WorkloadDemand,
-)
+from nodemix.optimizer.plan import PlacedCosts, Recommendation, WorkloadDemand
+from nodemix.optimizer.plan_risk import CapacityChoice, FrontPoint, PlanOption, Risk
 from nodemix.optimizer.planned import planned_nodes
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.built import BuiltProblem
@@ -107,7 +101,7 @@ def decide(
         recommendation,
         capacity=_capacity(setting, found.chosen, beliefs),
         fairness=found.cut.fairness if found.cut else None,
-        baseline=_baseline(setting, found.chosen, clock),
+        baseline=_baseline(setting, found.chosen, clock, rng),
         blockers=blockers(snapshot, built, policy.selector, _let_go(recommendation, built)),
         demand=_demand(built, setting),
         assumptions=(*built.assumptions, *_forecast_assumption(forecast)),
@@ -130,21 +124,38 @@ def _let_go(recommendation: Recommendation, built: BuiltProblem) -> frozenset[st
     return frozenset(node.name for node in built.movable if node.name not in going_on)
 
 
-def _baseline(setting: Setting, candidate: Candidate, clock: Clock) -> Baseline | None:
+def _baseline(
+    setting: Setting, candidate: Candidate, clock: Clock, rng: np.random.Generator
+) -> Baseline | None:
     """What Karpenter's way to choose nodes would cost, as safe as the plan on the same paths."""
     built, outlook = candidate.built, setting.outlook
     problem = built.problem
     kept = Kept(sum(group.count for group in built.kept), built.kept_usd_per_hour)
     needed = outlook.needed(problem, kept_pods(built.kept))
     shortfall = partial(shortfall_probability, problem, needed=needed)
+    until = Deadline.after(clock, BASELINE_SHARE * setting.policy.search_s)
+
+    def judged(baseline: Baseline, packing: Packing) -> Baseline:
+        from nodemix.optimizer.explain.placed import placed_costs  # noqa: PLC0415 - kernels
+
+        risk = setting.risk(problem, packing, built.kept, outlook)
+        (placed, *_) = placed_costs(problem, packing, setting.policy.placement, until, rng)
+        beside = placed.usd_per_hour - packing.cost_usd_per_hour
+        return replace(
+            baseline,
+            cvar=risk.cvar,
+            worst_pool_loss=risk.worst_pool_loss,
+            placed_usd_per_hour=(baseline.usd_per_hour or 0.0) + beside,
+        )
+
     return karpenter_like(
         problem,
         np.array(built.rows_now, dtype=np.int64),
-        Deadline.after(clock, BASELINE_SHARE * setting.policy.search_s),
+        until,
         shortfall if outlook.has_paths else None,
         candidate.risk.shortfall_probability or 0.0,
         kept,
-        lambda packing: setting.risk(problem, packing, built.kept, outlook),
+        judged,
         buys_spot=tightest_spot_share(setting.policy.spot)[1] > 0.0,
     )
 
@@ -195,7 +206,12 @@ def _recommend(
         savings=None if keep_now else saving_sources(built, result, prices, setting.catalog),
         commitments=commitment_uses(built, nodes),
         churn=churn_cost(
-            built, result, nodes, cost, chosen.risk.interruption_usd_per_hour, policy.churn
+            built,
+            _bound_on_expected_cost(setting, candidate),
+            nodes,
+            cost,
+            chosen.risk.interruption_usd_per_hour,
+            policy.churn,
         ),
         options=options,
         front=_front(setting, candidate, deadline, rng),
@@ -206,6 +222,17 @@ def _recommend(
             *lost_saving_note(policy, plan_usd_per_hour, hosting_usd_per_hour, is_lost=is_lost),
         ),
     )
+
+
+def _bound_on_expected_cost(setting: Setting, candidate: Candidate) -> float:
+    """No packing's money, changes and interruptions are below it.
+
+    Where a return to a pool is held back, the search counts more than is expected, and only its
+    bound on money says something of that.
+    """
+    if setting.interruptions.recently_hit:
+        return candidate.money_bound_usd_per_hour
+    return candidate.result.lower_bound_usd_per_hour
 
 
 def _breaks_more(today: Today, risk: Risk, candidate: Candidate, policy: Policy) -> bool:

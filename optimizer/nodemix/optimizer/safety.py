@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from nodemix.optimizer.plan import Risk
+from nodemix.optimizer.plan_risk import Risk
 from nodemix.optimizer.policy import Policy, ServiceLevel
 from nodemix.optimizer.problem.safety import Pool, Safety
 

@@ -16,7 +16,9 @@ from nodemix.optimizer.decision import (
     pod_paths,
     pods_by_workload,
 )
-from nodemix.optimizer.plan import Packing, PlannedNodes, Risk
+from nodemix.optimizer.packed import Packing
+from nodemix.optimizer.plan import PlannedNodes
+from nodemix.optimizer.plan_risk import Risk
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.problem.build import Survey, survey
 from nodemix.optimizer.problem.interruptions import (
@@ -28,10 +30,14 @@ from nodemix.optimizer.problem.safety import Safety
 from nodemix.optimizer.problem.types import FloatArray, IntArray, Problem
 from nodemix.optimizer.risk.beliefs import SECONDS_PER_HOUR, Beliefs
 from nodemix.optimizer.risk.fleet_nodes import fleet_nodes
+from nodemix.optimizer.risk.hazard import PoolKey
 from nodemix.optimizer.risk.outlook import Outlook
 from nodemix.optimizer.risk.score import plan_risk
 from nodemix.optimizer.safety import starting_safety
 from nodemix.optimizer.snapshot import CapacityType, Snapshot, WorkloadKey
+
+LAUNCH_S = 40.0
+"""From the request for a machine until its node object appears; boots are seen from then on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +134,9 @@ def setting_of(
 ) -> Setting:
     """All that the plans of a decision have in common; for the arguments see `planner.decide`."""
     now_h = snapshot.taken_at_s / SECONDS_PER_HOUR
-    lead_time_s = beliefs.boots.lead_time_s(policy.service_level.lead_time_s)
+    lead_time_s = _lead_time_s(beliefs, policy.service_level.lead_time_s)
     hazards = beliefs.hazards_of(catalog, now_h)
-    hit = beliefs.hit_within(policy.spot.return_hours, now_h)
+    hit = beliefs.hit_within(policy.spot.return_hours, now_h) - _running_pools(snapshot)
     interruptions = interruptions_of(catalog, hazards, policy.spot, lead_time_s, hit)
     decided, fresh = _paths(snapshot, forecast, lead_time_s).halves()
     return Setting(
@@ -141,6 +147,23 @@ def setting_of(
         outlook=Outlook(fresh, hazards, lead_time_s, int(rng.integers(2**62))),
         interruptions=interruptions,
     )
+
+
+def _lead_time_s(beliefs: Beliefs, policy_s: float) -> float:
+    """Learned from boots, with the launch before them that no node object shows."""
+    launch_s = min(LAUNCH_S, policy_s)
+    return launch_s + beliefs.boots.lead_time_s(policy_s - launch_s)
+
+
+def _running_pools(snapshot: Snapshot) -> set[PoolKey]:
+    """Spot pools with a node: to go on there is no return."""
+    return {
+        PoolKey(
+            (node.instance_type or "").partition(".")[0], node.zone or "", node.instance_type or ""
+        )
+        for node in snapshot.nodes
+        if node.capacity_type is CapacityType.SPOT
+    }
 
 
 def first_safety(setting: Setting, beliefs: Beliefs) -> Safety:

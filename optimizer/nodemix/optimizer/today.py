@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from nodemix.optimizer.catalog.types import Catalog, Offer
+from nodemix.optimizer.catalog.types import Catalog, Offer, PoolKey
 from nodemix.optimizer.decision import needs_a_place
-from nodemix.optimizer.plan import PackedNodes, Packing, PlannedNodes, PoolKey
+from nodemix.optimizer.packed import PackedNodes, Packing
+from nodemix.optimizer.plan import PlannedNodes
 from nodemix.optimizer.problem.built import BuiltProblem, CurrentNode
 from nodemix.optimizer.problem.types import Problem
 from nodemix.optimizer.risk.shortfall import node_limits, node_room, shortfall_probability

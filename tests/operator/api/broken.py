@@ -31,6 +31,10 @@ def _spot(**fields: float) -> Json:
     return {"objective": {"spot": fields}}
 
 
+def _churn(**fields: float) -> Json:
+    return {"objective": {"churn": fields}}
+
+
 def _forecast(**fields: Any) -> Json:
     return {"forecast": fields}
 
@@ -56,12 +60,12 @@ BROKEN_POLICIES = (
         "usdPerHour must not be negative; write 0 for machines that cost nothing more when used",
     ),
     Broken(
-        {"objective": {"churn": {"nodeChangeUsd": -1}}},
+        _churn(nodeChangeUsd=-1),
         "spec.objective.churn.nodeChangeUsd",
         "nodeChangeUsd must not be negative; 0 lets nodes be replaced for any saving",
     ),
     Broken(
-        {"objective": {"churn": {"expectedLifeHours": 0}}},
+        _churn(expectedLifeHours=0),
         "spec.objective.churn.expectedLifeHours",
         "expectedLifeHours must be above 0; 24 spreads the cost of a change over a day",
     ),
@@ -96,12 +100,58 @@ BROKEN_POLICIES = (
         "maxPoolShare must lie in (0, 1]; leave it out for no limit",
     ),
     Broken(
+        _spot(maxFamilyShare=1.5),
+        "spec.objective.spot.maxFamilyShare",
+        "maxFamilyShare must lie in (0, 1]; leave it out for no limit",
+    ),
+    Broken(
+        _spot(maxZoneShare=-0.5),
+        "spec.objective.spot.maxZoneShare",
+        "maxZoneShare must lie in (0, 1]; leave it out for no limit",
+    ),
+    Broken(
+        _spot(overProvision=10),
+        "spec.objective.spot.overProvision",
+        "overProvision must lie in [0, 1]; 0.1 holds a tenth more places",
+    ),
+    Broken(
+        _spot(interruptionUsd=-0.01),
+        "spec.objective.spot.interruptionUsd",
+        "interruptionUsd must not be negative; 0 counts nothing but the node that takes its place",
+    ),
+    Broken(
+        _spot(returnHours=-1),
+        "spec.objective.spot.returnHours",
+        "returnHours must not be negative; 0 buys a pool again as soon as it is cheapest",
+    ),
+    Broken(_spot(returnSaving=10), "spec.objective.spot.returnSaving", f"returnSaving {_SHARE}"),
+    Broken(
+        _slo(maxCvar=10),
+        "spec.objective.slo.maxCvar",
+        "maxCvar must lie in [0, 1]; 1 sets no limit",
+    ),
+    Broken(
+        _slo(maxPoolLoss=-0.1),
+        "spec.objective.slo.maxPoolLoss",
+        "maxPoolLoss must lie in [0, 1]; 1 sets no limit",
+    ),
+    Broken(
+        _churn(noReturnHours=-24),
+        "spec.objective.churn.noReturnHours",
+        "noReturnHours must not be negative; 0 lets plans go back at once",
+    ),
+    Broken(
+        {"objective": {"fairness": {"weights": {"shop": 2, "batch": 0}}}},
+        "spec.objective.fairness.weights",
+        "each of weights must be above 0; leave a namespace out to give it 1",
+    ),
+    Broken(
         _spot(maxShare=0.7, minOnDemandShare=0.5),
         "spec.objective.spot.maxShare",
         "maxShare and minOnDemandShare contradict each other, their sum is above 1",
     ),
     Broken(
-        {"objective": {"churn": {"minSavingShare": 5}}},
+        _churn(minSavingShare=5),
         "spec.objective.churn.minSavingShare",
         f"minSavingShare {_SHARE}",
     ),

@@ -1,7 +1,8 @@
 from datetime import UTC, datetime
 
 import pytest
-from nodemix.operator.api.plan import NodeMixPlanSpec, PlanSource, PolicyRef, RiskSpec
+from nodemix.operator.api.plan import NodeMixPlanSpec, PlanSource, PolicyRef
+from nodemix.operator.api.plan_risk import RiskSpec
 from nodemix.operator.api.policy import NodeMixPolicyStatus
 from pydantic import ValidationError
 

@@ -1,15 +1,20 @@
 from typing import Any
 
 import pytest
+from nodemix.operator.api.policy import FairnessMode as ApiFairnessMode
 from nodemix.operator.api.policy import NodeMixPolicySpec, Placement
 from nodemix.operator.api.translate import to_policy
 from nodemix.optimizer.policy import (
     Churn,
     Commitment,
+    FairnessMode,
+    FairnessRules,
     OfferFilter,
     Policy,
     Quota,
     QuotaUnit,
+    ServiceLevel,
+    SpotRules,
 )
 from nodemix.optimizer.snapshot import CapacityType
 
@@ -33,6 +38,7 @@ def test_defaults_of_the_resource_are_those_of_the_optimizer() -> None:
     assert mine.service_level == theirs.service_level
     assert mine.spot == theirs.spot
     assert mine.churn == theirs.churn
+    assert mine.fairness == theirs.fairness
     assert mine.placement == theirs.placement == "observe"
 
 
@@ -45,9 +51,20 @@ def test_every_term_arrives() -> None:
     policy = translated(
         selector={"namespaces": ["a"], "matchLabels": {"z": "1", "b": "2"}},
         objective={
-            "slo": {"shortfallProbability": 0.02, "underCostRatio": 9, "leadTimeSeconds": 60},
+            "slo": {
+                "shortfallProbability": 0.02,
+                "underCostRatio": 9,
+                "leadTimeSeconds": 60,
+                "maxCvar": 0.05,
+                "maxPoolLoss": 0.15,
+            },
             "budget": {"usdPerHour": 12.5},
-            "churn": {"minSavingShare": 0.1, "nodeChangeUsd": 0.6, "expectedLifeHours": 12},
+            "churn": {
+                "minSavingShare": 0.1,
+                "nodeChangeUsd": 0.6,
+                "expectedLifeHours": 12,
+                "noReturnHours": 48,
+            },
         },
         limits={"minNodes": 2, "maxNodes": 9},
         searchSeconds=7,
@@ -55,11 +72,11 @@ def test_every_term_arrives() -> None:
 
     assert policy.selector.namespaces == ("a",)
     assert policy.selector.match_labels == (("b", "2"), ("z", "1"))
-    assert policy.service_level.shortfall_probability == 0.02
-    assert policy.service_level.under_cost_ratio == 9
-    assert policy.service_level.lead_time_s == 60
+    assert policy.service_level == ServiceLevel(0.02, 9, 60, max_cvar=0.05, max_pool_loss=0.15)
     assert policy.budget_usd_per_hour == 12.5
-    assert policy.churn == Churn(0.1, node_change_usd=0.6, expected_life_hours=12)
+    assert policy.churn == Churn(
+        0.1, node_change_usd=0.6, expected_life_hours=12, no_return_hours=48
+    )
     assert policy.churn.usd_per_node_hour == pytest.approx(0.05)
     assert (policy.min_nodes, policy.max_nodes, policy.search_s) == (2, 9, 7.0)
 
@@ -79,6 +96,50 @@ def test_spot_takes_what_on_demand_leaves(spot: dict[str, float], max_share: flo
 
     assert rules.max_share == max_share
     assert rules.min_on_demand_share == spot.get("minOnDemandShare", 0.0)
+
+
+def test_every_spot_rule_arrives() -> None:
+    spot = {
+        "maxShare": 0.7,
+        "minOnDemandShare": 0.2,
+        "maxPoolShare": 0.3,
+        "maxFamilyShare": 0.5,
+        "maxZoneShare": 0.4,
+        "overProvision": 0.1,
+        "interruptionUsd": 0.05,
+        "returnHours": 12,
+        "returnSaving": 0.25,
+    }
+
+    assert translated(objective={"spot": spot}).spot == SpotRules(
+        max_share=0.7,
+        min_on_demand_share=0.2,
+        max_pool_share=0.3,
+        max_family_share=0.5,
+        max_zone_share=0.4,
+        over_provision=0.1,
+        interruption_usd=0.05,
+        return_hours=12,
+        return_saving=0.25,
+    )
+
+
+def test_a_cvar_of_everything_is_no_limit() -> None:
+    assert translated(objective={"slo": {"maxCvar": 1}}).service_level.max_cvar is None
+    assert translated(objective={"slo": {"maxCvar": 0}}).service_level.max_cvar == 0
+
+
+def test_fairness_arrives_with_its_weights_in_order() -> None:
+    asked = {"mode": "Enforce", "weights": {"shop": 3, "batch": 0.5}}
+
+    assert translated(objective={"fairness": asked}).fairness == FairnessRules(
+        FairnessMode.ENFORCE, (("batch", 0.5), ("shop", 3))
+    )
+
+
+@pytest.mark.parametrize("mode", ApiFairnessMode)
+def test_every_fairness_mode_is_one_of_the_optimizers(mode: ApiFairnessMode) -> None:
+    assert translated(objective={"fairness": {"mode": mode}}).fairness.mode == mode.lower()
 
 
 def test_every_offer_filter_arrives() -> None:

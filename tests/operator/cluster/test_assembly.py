@@ -139,6 +139,7 @@ def test_own_reason_of_a_pod_comes_before_its_deployments() -> None:
     )
 
     assert pod.template.spot_denied == "karpenter.sh/do-not-disrupt: true"
+    assert pod.do_not_disrupt == "karpenter.sh/do-not-disrupt: true"
 
 
 def test_pods_of_one_rollout_share_one_template() -> None:

@@ -10,6 +10,7 @@ from nodemix.operator.cluster.records import (
     daemon_set_record,
     job_record,
     node_record,
+    notice_record,
     pod_record,
     workload_record,
 )
@@ -257,3 +258,78 @@ def test_budget_without_a_status_allows_nothing() -> None:
 
 def test_budget_without_a_selector_selects_nothing() -> None:
     assert budget_record(make_budget_object(selector=None)) is None
+
+
+def test_node_tells_when_it_joined_and_since_when_it_is_ready() -> None:
+    node = make_node_object(metadata={"uid": "u1", "creationTimestamp": "2026-01-01T00:00:10Z"})
+    node["status"]["conditions"][0]["lastTransitionTime"] = "2026-01-01T00:00:52Z"
+    record = node_record(node)
+
+    assert record.uid == "u1"
+    assert record.created_at_s is not None
+    assert record.ready_since_s is not None
+    assert record.ready_since_s - record.created_at_s == 42.0
+    node["status"]["conditions"][0]["status"] = "Unknown"
+    assert node_record(node).ready_since_s is None
+
+
+@pytest.mark.parametrize("moment", [None, "", "soon", 17])
+def test_time_that_is_none_costs_no_node(moment: object) -> None:
+    record = node_record(make_node_object("n", metadata={"creationTimestamp": moment}))
+
+    assert (record.created_at_s, record.uid) == (None, "n")
+
+
+def make_event(reason: str = "SpotInterrupted", **fields: Any) -> dict[str, Any]:
+    about = {"kind": "Node", "name": "node-1", "uid": "u1"}
+    stamp = {"lastTimestamp": "2026-01-01T00:01:00Z"}
+    return {"metadata": {"name": "e"}, "reason": reason, "involvedObject": about, **stamp, **fields}
+
+
+@pytest.mark.parametrize("reason", ["SpotInterrupted", "SpotInterruption", "PreemptScheduled"])
+def test_event_tells_of_a_node_that_is_taken_back(reason: str) -> None:
+    record = notice_record(make_event(reason))
+
+    assert record is not None
+    assert record.node_name == "node-1"
+    assert record.is_about(node_record(make_node_object()))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        make_event("NodeNotReady"),
+        make_event(involvedObject={"kind": "NodeClaim", "name": "node-1"}),
+        make_event(involvedObject=None),
+    ],
+)
+def test_other_events_tell_nothing(event: dict[str, Any]) -> None:
+    assert notice_record(event) is None
+
+
+def test_event_is_not_about_a_later_node_of_the_same_name() -> None:
+    record = notice_record(make_event())
+    silent = notice_record(make_event(lastTimestamp=None, eventTime="2026-01-01T00:01:00.5Z"))
+    assert record is not None
+    assert silent is not None
+
+    def born(moment: str) -> NodeRecord:
+        return node_record(make_node_object(metadata={"creationTimestamp": moment}))
+
+    assert record.is_about(born("2026-01-01T00:01:00Z"))
+    assert not record.is_about(born("2026-01-01T00:01:01Z"))
+    assert silent.is_about(born("2026-01-01T00:01:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "is_kept"),
+    [
+        ("karpenter.sh/do-not-disrupt", "true", True),
+        ("cluster-autoscaler.kubernetes.io/scale-down-disabled", "true", True),
+        ("karpenter.sh/do-not-disrupt", "false", False),
+    ],
+)
+def test_annotation_that_keeps_autoscalers_off_a_node(key: str, value: str, is_kept: bool) -> None:
+    node = read_node(metadata={"annotations": {key: value}}).node
+
+    assert node.do_not_disrupt == (f"{key}: {value}" if is_kept else None)

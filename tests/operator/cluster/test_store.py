@@ -129,3 +129,39 @@ def test_kinds_that_no_decision_needs_are_counted() -> None:
 def test_object_without_kind_or_name_is_named_by_its_place(wrong: dict[str, object]) -> None:
     with pytest.raises(SnapshotFileError, match="object 2: has no kind or no name; give each"):
         snapshot_of([make_pod_object(), wrong], 0.0)
+
+
+def test_look_shows_the_nodes_and_the_last_state_of_those_deleted() -> None:
+    store = SnapshotStore()
+    store.replace("Node", [make_node_object("a"), make_node_object("b")])
+    store.delete("Node", make_node_object("a", unschedulable=True))
+    store.delete("Node", make_node_object("never seen"))
+    look = store.look(7.0)
+
+    assert (look.at_s, [record.node.name for record in look.nodes]) == (7.0, ["b"])
+    gone = {record.node.name: record.node.is_leaving for record in look.departed}
+    assert gone == {"a": True, "never seen": False}
+
+
+def test_deleted_node_that_cannot_be_read_is_no_departure() -> None:
+    store = SnapshotStore()
+    store.delete("Node", {**make_node_object("a"), "spec": {"taints": 3}})
+
+    assert store.look(0.0).departed == ()
+    assert store.snapshot(0.0).notes == ()
+
+
+def test_event_marks_the_node_that_it_is_about_gone_or_not() -> None:
+    store = SnapshotStore()
+    store.replace("Node", [make_node_object("a"), make_node_object("b"), make_node_object("c")])
+    about = [{"kind": "Node", "name": name} for name in ("a", "b")]
+    events = [{"metadata": {"name": o["name"]}, "reason": "SpotInterrupted"} for o in about]
+    for event, node in zip(events, about, strict=True):
+        store.upsert("Event", {**event, "involvedObject": node})
+    store.delete("Node", make_node_object("a"))
+    look = store.look(0.0)
+
+    marks = {r.node.name: str(r.departure) for r in (*look.nodes, *look.departed)}
+    assert marks == {"a": "reclaimed", "b": "reclaimed", "c": "none"}
+    store.delete("Event", {"metadata": {"name": "b"}})
+    assert {str(record.departure) for record in store.look(0.0).nodes} == {"none"}

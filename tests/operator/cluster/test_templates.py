@@ -119,3 +119,26 @@ def test_each_unsupported_rule_is_said_once() -> None:
     assert shape(volumes=volumes).template.unsupported == (
         "uses a PersistentVolumeClaim, whose zone is not known",
     )
+
+
+@pytest.mark.parametrize(
+    ("annotations", "found"),
+    [
+        ({"karpenter.sh/do-not-disrupt": "true"}, "karpenter.sh/do-not-disrupt: true"),
+        (
+            {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+            "cluster-autoscaler.kubernetes.io/safe-to-evict: false",
+        ),
+        ({"karpenter.sh/do-not-disrupt": "false"}, None),
+        ({"nodemix.dev/spot": "deny"}, None),
+    ],
+)
+def test_an_annotation_against_disruption_is_carried_whatever_is_said_of_spot(
+    annotations: dict[str, str], found: str | None
+) -> None:
+    assert shape(annotations=annotations).do_not_disrupt == found
+    assert shape(annotations={"nodemix.dev/spot": "deny", **annotations}).do_not_disrupt == found
+
+
+def test_a_label_does_not_keep_autoscalers_off() -> None:
+    assert shape({"karpenter.sh/do-not-disrupt": "true"}).do_not_disrupt is None

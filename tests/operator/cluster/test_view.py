@@ -17,6 +17,7 @@ from tests.fakes.clock import FakeClock
 from tests.waiting import until
 
 NODES, PODS = "/api/v1/nodes", "/api/v1/pods"
+EVENTS = "/api/v1/events"
 DEPLOYMENTS = "/apis/apps/v1/deployments"
 QUICK = InformerSettings(backoff_s=0.001)
 
@@ -193,5 +194,45 @@ def test_token_is_read_anew_for_each_request() -> None:
 
             sent = [headers["Authorization"] for _, _, headers in world.server.requests]
             assert sent == [f"Bearer t{n}" for n in range(len(RESOURCES))]
+
+    asyncio.run(scenario())
+
+
+def test_look_at_the_nodes_is_stricter_than_a_snapshot() -> None:
+    async def scenario() -> None:
+        async with viewed() as world:
+            with pytest.raises(StaleViewError, match="nodes: have not been listed"):
+                world.view.look()
+            await world.view.start()
+            await until(lambda: world.view.synced)
+            look = world.view.look()
+            assert (look.at_s, [r.node.name for r in look.nodes]) == (1000.0, ["node-1"])
+
+            await world.hear_of_all()
+            world.time.seconds += 61.0
+            assert world.view.snapshot().nodes
+            with pytest.raises(StaleViewError, match="nodes: were heard of 61 s ago"):
+                world.view.look()
+
+    asyncio.run(scenario())
+
+
+def test_events_about_nodes_are_heard_and_no_view_waits_for_them() -> None:
+    event = {
+        "metadata": {"name": "e", "namespace": "default"},
+        "involvedObject": {"kind": "Node", "name": "node-1"},
+        "reason": "SpotInterrupted",
+    }
+
+    async def scenario() -> None:
+        async with viewed() as world:
+            await world.view.start()
+            await until(lambda: world.view.synced)
+            await world.server.put(EVENTS, event)
+            await until(lambda: str(world.view.look().nodes[0].departure) == "reclaimed")
+
+            assert "events" not in {i.resource.plural for i in world.view.informers}
+            asked = [query for path, query, _ in world.server.requests if path == EVENTS]
+            assert {query["fieldSelector"] for query in asked} == {"involvedObject.kind=Node"}
 
     asyncio.run(scenario())

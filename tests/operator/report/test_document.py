@@ -5,6 +5,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
+from nodemix.operator.report.comparison import (
+    BaselineEntry,
+    BlockerEntry,
+    FairnessEntry,
+    NamespaceEntry,
+)
 from nodemix.operator.report.document import (
     PlanDocument,
     PoolEntry,
@@ -12,6 +19,12 @@ from nodemix.operator.report.document import (
     SavingsEntry,
     document_schema,
     to_document,
+)
+from nodemix.operator.report.options import (
+    CapacityChoiceEntry,
+    FrontPointEntry,
+    OptionEntry,
+    OptionPool,
 )
 from nodemix.operator.report.placing import (
     AffinityEntry,
@@ -22,9 +35,10 @@ from nodemix.operator.report.placing import (
     ReleaseEntry,
     SteeringEntry,
 )
-from pydantic import ValidationError
+from nodemix.operator.report.risk import PoolRiskEntry, RiskEntry
+from pydantic import BaseModel, ValidationError
 
-from tests.operator.report.examples import a_recommendation
+from tests.operator.report.examples import a_recommendation, a_weighed_recommendation
 
 SCHEMA_FILE = Path("docs/reference/plan-document.schema.json")
 PAGE = Path("docs/reference/plan-document.md")
@@ -39,6 +53,12 @@ def test_document_survives_a_round_trip_through_json() -> None:
     document = to_document(a_recommendation())
 
     assert PlanDocument.model_validate_json(document.to_json()) == document
+
+
+def test_yaml_is_the_same_document_as_json() -> None:
+    document = to_document(a_weighed_recommendation())
+
+    assert yaml.safe_load(document.to_yaml()) == json.loads(document.to_json())
 
 
 def test_document_names_its_schema_version() -> None:
@@ -98,7 +118,7 @@ def test_sources_of_the_saving_sum_to_it_in_spite_of_rounding() -> None:
 
     parts = document.savings.model_dump()
 
-    assert parts["spot_usd_per_hour"] == 0.164
+    assert parts["spot_usd_per_hour"] == 0.1640000004
     assert sum(parts.values()) == pytest.approx(document.saving_usd_per_hour, abs=1e-12)
 
 
@@ -182,12 +202,65 @@ def test_without_a_forecast_the_shortfall_is_null() -> None:
     assert to_document(calm).risk.shortfall_probability is None
 
 
+def test_the_risk_is_as_exact_as_it_was_computed() -> None:
+    risk = a_weighed_recommendation().risk
+
+    entry = to_document(a_weighed_recommendation()).risk
+
+    assert entry.interruptions_per_day == risk.interruptions_per_day
+    assert entry.recourse_usd_per_hour == risk.recourse_usd_per_hour
+    assert entry.worst_losses == risk.worst_losses
+    assert [pool.shocks_per_hour for pool in entry.pools] == [0.004, 0.011, 0.0008]
+
+
+def test_an_options_expected_cost_is_the_sum_of_what_is_shown() -> None:
+    for option in to_document(a_weighed_recommendation()).options:
+        risk = option.risk
+        later = risk.interruption_usd_per_hour + risk.recourse_usd_per_hour
+        shown = option.usd_per_hour + option.changes_usd_per_hour + later
+
+        assert option.expected_usd_per_hour == pytest.approx(
+            shown + risk.shortage_usd_per_hour, abs=6e-7
+        )
+
+
+def test_gap_and_saving_kept_are_those_of_the_figures_as_they_are_shown() -> None:
+    document = to_document(a_recommendation())
+    assert document.placed is not None
+
+    assert document.gap == round((0.12 - 0.118765) / 0.12, 6)
+    assert document.placed.saving_kept_share == round((0.768 - 0.1236) / 0.648, 6)
+
+
+def test_document_names_the_cluster_it_is_given() -> None:
+    assert to_document(a_recommendation(), "cluster.yaml").cluster == "cluster.yaml"
+
+
+def test_a_document_from_before_risk_was_weighed_is_still_read() -> None:
+    document = as_json()
+    new = ("cluster", "capacity", "options", "front", "fairness", "baseline", "blockers")
+    for field in new:
+        del document[field]
+    document["risk"] = {
+        "shortfall_probability": None,
+        "spot_share": 0.5,
+        "worst_pool_share": 0.25,
+        "interruptions_per_day": 0.1,
+    }
+
+    read = PlanDocument.model_validate(document)
+
+    assert (read.options, read.capacity, read.risk.scenarios) == ((), None, 0)
+
+
 def test_time_is_written_in_utc() -> None:
     assert as_json()["made_at"] == "2026-11-18T11:06:40Z"
 
 
 def test_document_obeys_its_schema() -> None:
     jsonschema.validate(as_json(), document_schema())
+    weighed = json.loads(to_document(a_weighed_recommendation()).to_json())
+    jsonschema.validate(weighed, document_schema())
 
 
 def test_schema_refuses_a_document_without_its_proof() -> None:
@@ -210,13 +283,15 @@ def test_every_field_of_a_pool_and_of_the_savings_is_documented(field: str) -> N
     assert re.search(rf"[`\"]{field}[`\"]", PAGE.read_text())
 
 
-PLACING = (
+PARTS: tuple[type[BaseModel], ...] = (
     *(PlacedEntry, ModeEntry, SteeringEntry, AffinityEntry, ReleaseEntry, QuotaEntry, PinsEntry),
+    *(RiskEntry, PoolRiskEntry, CapacityChoiceEntry, OptionEntry, OptionPool, FrontPointEntry),
+    *(FairnessEntry, NamespaceEntry, BaselineEntry, BlockerEntry),
 )
 
 
-@pytest.mark.parametrize("field", sorted({f for part in PLACING for f in part.model_fields}))
-def test_every_field_about_placing_is_documented(field: str) -> None:
+@pytest.mark.parametrize("field", sorted({f for part in PARTS for f in part.model_fields}))
+def test_every_field_of_these_parts_is_documented(field: str) -> None:
     assert re.search(rf"[`\"]{field}[`\"]", PAGE.read_text())
 
 

@@ -4,17 +4,17 @@ from dataclasses import replace
 import httpx
 import pytest
 from nodemix.operator.report.exporter import Exporter, ForecastPods
+from nodemix.optimizer.packed import PlacedCost
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.plan import (
-    PlacedCost,
     PlacedCosts,
     PlannedNodes,
     PoolChange,
     Recommendation,
-    Risk,
     Unplaceable,
     WorkloadDemand,
 )
+from nodemix.optimizer.plan_risk import Risk
 from nodemix.optimizer.snapshot import CapacityType, WorkloadKey
 
 CART = WorkloadKey("shop", "Deployment", "cart")
@@ -151,18 +151,18 @@ def test_nodes_are_counted_now_and_in_the_plan(exporter: Exporter) -> None:
 
 
 def test_demand_is_shown_now_forecast_and_planned(exporter: Exporter) -> None:
-    exporter.record(make_recommendation(), ForecastPods(p50=6.5, p95=7.9))
+    exporter.record(make_recommendation(), ForecastPods(p05=4.5, p50=6.5, p95=7.9))
 
-    quantities = ("now", "forecast_p50", "forecast_p95", "planned")
+    quantities = ("now", "forecast_p05", "forecast_p50", "forecast_p95", "planned")
     shown = [
         value(exporter, "nodemix_demand_pods", policy="web", quantity=quantity)
         for quantity in quantities
     ]
-    assert shown == [6, 6.5, 7.9, 8]
+    assert shown == [6, 4.5, 6.5, 7.9, 8]
 
 
 def test_without_a_forecast_the_older_forecast_does_not_stay(exporter: Exporter) -> None:
-    exporter.record(make_recommendation(), ForecastPods(p50=6.5, p95=7.9))
+    exporter.record(make_recommendation(), ForecastPods(p05=4.5, p50=6.5, p95=7.9))
 
     exporter.record(make_recommendation())
 
@@ -220,7 +220,7 @@ def test_a_condition_that_went_away_is_not_shown(exporter: Exporter) -> None:
 
 def test_a_forgotten_policy_leaves_no_series_and_others_stay(exporter: Exporter) -> None:
     for policy in ("web", "batch"):
-        exporter.record(make_recommendation(policy), ForecastPods(p50=1.0, p95=2.0))
+        exporter.record(make_recommendation(policy), ForecastPods(p05=4.5, p50=1.0, p95=2.0))
         exporter.record_conditions(policy, {"Ready": "True"})
 
     exporter.forget("web")
@@ -269,7 +269,7 @@ def test_two_exporters_live_side_by_side(exporter: Exporter) -> None:
 def test_a_scrape_over_http_shows_every_name_of_the_dashboard(exporter: Exporter) -> None:
     exporter.watch_cluster(FakeCluster())
     exporter.watch_prices(FakePrices())
-    exporter.record(make_recommendation(), ForecastPods(p50=6.5, p95=7.9))
+    exporter.record(make_recommendation(), ForecastPods(p05=4.5, p50=6.5, p95=7.9))
     exporter.record_conditions("web", {"Ready": "True"})
     exporter.serve(0, "127.0.0.1")
 

@@ -1,17 +1,22 @@
+import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from nodemix.forecasting.types import DemandForecast, DemandHistory
 from nodemix.operator.report.document import to_document
+from nodemix.operator.report.pareto import pareto_caption, pareto_picture, pareto_words
 from nodemix.operator.report.pictures import (
     cost_picture,
+    cost_words,
     demand_panels,
     demand_picture,
+    demand_words,
     plan_pictures,
 )
 
-from tests.operator.report.examples import MADE_AT_S, a_recommendation
+from tests.operator.report.examples import MADE_AT_S, a_recommendation, a_weighed_recommendation
 
 STEP_S = 900.0
 SERIES = ("cluster", "ml/Job/train", "shop/Deployment/cart")
@@ -82,7 +87,11 @@ def test_without_a_common_series_there_is_no_picture() -> None:
 
 @pytest.mark.parametrize(
     "draw",
-    [lambda: cost_picture(to_document(a_recommendation())), lambda: demand_picture(panels())],
+    [
+        lambda: cost_picture(to_document(a_recommendation())),
+        lambda: demand_picture(panels()[0]),
+        lambda: pareto_picture(to_document(a_weighed_recommendation())),
+    ],
 )
 class TestSvg:
     def test_is_one_well_formed_svg_element(self, draw: object) -> None:
@@ -114,10 +123,66 @@ def test_a_gap_in_the_history_is_not_drawn_as_zero() -> None:
     assert np.isnan(total.past).sum() == 1
 
 
-def test_a_report_shows_costs_and_demand() -> None:
-    pictures = plan_pictures(to_document(a_recommendation()), a_history(), a_forecast())
+def test_the_baseline_is_a_bar_where_it_is_known() -> None:
+    document = to_document(a_weighed_recommendation())
 
-    assert [picture.caption.split()[0] for picture in pictures] == ["Cost", "Demand"]
+    assert ">karpenter-like<" in cost_picture(document)
+    assert ">karpenter-like<" not in cost_picture(to_document(a_recommendation()))
+    assert cost_words(document) == (
+        "USD per hour: now 2.0976, karpenter-like 1.1840, plan 0.8796, lower bound 0.8613"
+    )
+
+
+def test_the_front_shows_each_option_by_name_and_the_chosen_one_bold() -> None:
+    svg = pareto_picture(to_document(a_weighed_recommendation()))
+
+    for name in ("cheaper", "chosen", "safer", "steadier"):
+        assert f">{name}<" in svg
+    (style,) = re.findall(r'<text style="([^"]*)"[^>]*>chosen<', svg)
+    assert "700" in style or "bold" in style
+
+
+def test_the_front_is_told_in_words_with_interruptions_in_the_money() -> None:
+    words = pareto_words(to_document(a_weighed_recommendation()))
+
+    assert words.startswith("5 points of the front of cost and CVaR; plans: cheaper 0.77")
+    assert "chosen 0.8809 $/h at 3.8%" in words
+
+
+def test_without_options_and_front_there_is_no_picture_of_them() -> None:
+    assert pareto_picture(to_document(a_recommendation())) == ""
+
+
+def test_a_front_that_is_not_there_is_not_spoken_of() -> None:
+    document = to_document(replace(a_weighed_recommendation(), front=()))
+
+    assert "front" not in pareto_caption(document)
+    assert pareto_words(document).startswith("plans: cheaper 0.77")
+
+
+def test_options_without_any_risk_can_be_drawn() -> None:
+    calm = a_weighed_recommendation()
+    options = tuple(replace(o, risk=replace(o.risk, cvar=0.0)) for o in calm.options)
+
+    assert ">chosen<" in pareto_picture(to_document(replace(calm, front=(), options=options)))
+
+
+def test_demand_is_told_in_words() -> None:
+    assert demand_words(panels()[1]) == (
+        "Pods of shop/Deployment/cart: median 50 now and 50 at the end of the forecast, "
+        "95 % within 3 to 98, the plan has room for 12"
+    )
+
+
+def test_a_report_shows_costs_other_plans_and_demand() -> None:
+    document = to_document(a_weighed_recommendation())
+
+    pictures = plan_pictures(document, a_history(), a_forecast())
+
+    assert [picture.caption.split()[0] for picture in pictures] == [
+        "Cost", "What", "Demand", "Likewise:", "Likewise:",
+    ]  # fmt: skip
+    assert all(picture.alternative for picture in pictures)
 
 
 def test_without_a_forecast_a_report_shows_the_costs_alone() -> None:

@@ -1,42 +1,39 @@
 from dataclasses import replace
-from io import StringIO
-from pathlib import Path
 
 import pytest
-from nodemix.operator.report.document import to_document
 from nodemix.operator.report.text import render_text
+from nodemix.optimizer.packed import PlacedCost
 from nodemix.optimizer.placement.mode import PlacementMode
-from nodemix.optimizer.plan import (
-    PlacedCost,
-    PlacedCosts,
-    PoolChange,
-    PoolMargins,
-    Recommendation,
-    RunnerUp,
-)
+from nodemix.optimizer.plan import PlacedCosts, PoolChange, PoolMargins, Recommendation, RunnerUp
 from nodemix.optimizer.snapshot import CapacityType
-from rich.console import Console
 
 from tests.operator.report.examples import a_recommendation
-
-GOLDENS = Path(__file__).parent / "goldens"
+from tests.operator.report.golden_files import FOLDER, golden_texts, printed
 
 
 def shown(recommendation: Recommendation | None = None, width: int = 120) -> str:
-    console = Console(file=StringIO(), width=width, color_system=None, legacy_windows=False)
-    render_text(to_document(recommendation or a_recommendation()), console)
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return printed(render_text, recommendation or a_recommendation(), width)
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_text_is_the_golden_one(width: int) -> None:
-    assert shown(width=width) == (GOLDENS / f"plan-{width}.txt").read_text()
+@pytest.mark.parametrize("name", golden_texts())
+def test_text_is_the_golden_one(name: str) -> None:
+    assert golden_texts()[name] == (FOLDER / name).read_text(), (
+        "see tests/operator/report/golden_files.py for how to write it anew"
+    )
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_no_line_is_wider_than_the_console(width: int) -> None:
-    assert max(len(line) for line in shown(width=width).splitlines()) <= width
+def test_every_golden_file_is_compared() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == set(golden_texts())
+
+
+@pytest.mark.parametrize("name", golden_texts())
+def test_lines_fit_and_end_without_blanks(name: str) -> None:
+    width = int(name.removesuffix(".txt").rpartition("-")[2])
+
+    for line in golden_texts()[name].splitlines():
+        assert len(line) <= width
+        assert line == line.rstrip()
+        assert "\N{HORIZONTAL ELLIPSIS}" not in line
 
 
 def test_last_line_says_that_nothing_was_changed() -> None:

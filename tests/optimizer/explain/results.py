@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from nodemix.optimizer.plan import PackedNodes, Packing, Result
+from nodemix.optimizer.packed import PackedNodes, Packing, Result
 
 
 def make_result(

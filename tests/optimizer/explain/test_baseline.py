@@ -13,9 +13,9 @@ from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.explain import baseline
 from nodemix.optimizer.explain.baseline import Kept, karpenter_like
 from nodemix.optimizer.explain.karpenter_nodes import Market, SetUp, consolidate, provision
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.packing.bound import fractional_bound
 from nodemix.optimizer.packing.market import to_market
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.benchmark import read_instance
 from nodemix.optimizer.problem.types import OfferCap, Problem
 from nodemix.optimizer.snapshot import Pod

@@ -7,7 +7,7 @@ from typing import Any
 from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.decision import pods_by_workload
 from nodemix.optimizer.explain.blockers import blockers
-from nodemix.optimizer.plan import Blocker
+from nodemix.optimizer.explain.types import Blocker
 from nodemix.optimizer.policy import WorkloadSelector
 from nodemix.optimizer.problem.build import build_problem
 from nodemix.optimizer.snapshot import (

@@ -8,7 +8,8 @@ from nodemix.optimizer.explain.capacity import (
     pool_sentences,
     share_sentence,
 )
-from nodemix.optimizer.plan import CapacityChoice, PoolChange, PoolMargins, Risk, RunnerUp
+from nodemix.optimizer.plan import PoolChange, PoolMargins, RunnerUp
+from nodemix.optimizer.plan_risk import CapacityChoice, Risk
 
 from tests.builders import SPOT, ZONE
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.explain.margins import pool_margins
-from nodemix.optimizer.plan import PackedNodes, PoolMargins, RunnerUp
+from nodemix.optimizer.packed import PackedNodes
+from nodemix.optimizer.plan import PoolMargins, RunnerUp
 from nodemix.optimizer.problem.types import OfferCap
 
 from tests.builders import ON_DEMAND, SPOT, ZONE, make_offer, make_pods, make_problem

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.explain.placed import MOST_DRAWS, draw_time_s, placed_costs
+from nodemix.optimizer.packed import PackedNodes, Packing, PlacedCost
 from nodemix.optimizer.placement.mode import PlacementMode
-from nodemix.optimizer.plan import PackedNodes, Packing, PlacedCost
 from nodemix.optimizer.problem.types import Problem
 
 from tests.builders import SPOT, make_offer, make_pods, make_problem

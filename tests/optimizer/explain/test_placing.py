@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 from nodemix.optimizer.explain.placing import better_mode, placing_note, placing_sentence
+from nodemix.optimizer.packed import PlacedCost
 from nodemix.optimizer.placement.mode import PlacementMode
-from nodemix.optimizer.plan import PlacedCost, PlacedCosts, Recommendation, Risk
+from nodemix.optimizer.plan import PlacedCosts, Recommendation
+from nodemix.optimizer.plan_risk import Risk
 
 OBSERVE, POOL, COHORT, PINNED = PlacementMode
 TODAY, PLAN = 2.0, 1.0

@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 from nodemix.optimizer.catalog.types import Catalog, Offer
 from nodemix.optimizer.explain.savings import saving_sources
-from nodemix.optimizer.plan import PackedNodes, Prices, Savings
+from nodemix.optimizer.packed import PackedNodes
+from nodemix.optimizer.plan import Prices, Savings
 from nodemix.optimizer.problem.built import BuiltProblem, CurrentNode
 
 from tests.builders import (

@@ -1,9 +1,9 @@
 """A steering told in workloads and cohorts."""
 
 from nodemix.optimizer.explain.steering import planned_steering
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.planned import CohortPins, CohortQuota, PlannedSteering
-from nodemix.optimizer.plan import PackedNodes, Packing
 from nodemix.optimizer.problem.types import Problem
 from nodemix.optimizer.snapshot import Requirement
 

@@ -9,9 +9,10 @@ from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.errors import InfeasiblePlanError
 from nodemix.optimizer.fairness.cut import Cut, claims_of, cut_headroom
 from nodemix.optimizer.fairness.report import jain_index, satisfaction
+from nodemix.optimizer.fairness.types import Fairness
+from nodemix.optimizer.packed import Result
 from nodemix.optimizer.packing.solve import solve
 from nodemix.optimizer.packing.warm import WarmStart
-from nodemix.optimizer.plan import Fairness, Result
 from nodemix.optimizer.policy import FairnessMode, FairnessRules, Policy, Quota, QuotaUnit
 from nodemix.optimizer.problem.build import build_problem
 from nodemix.optimizer.problem.built import BuiltProblem

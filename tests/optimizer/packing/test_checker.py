@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from nodemix.optimizer.plan import PackedNodes, Packing
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.problem.types import OfferCap, Problem
 
 from tests.builders import make_offer, make_pods, make_problem

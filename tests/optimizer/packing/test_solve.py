@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.errors import InfeasiblePlanError
+from nodemix.optimizer.packed import Result
 from nodemix.optimizer.packing.solve import solve, warm_up
-from nodemix.optimizer.plan import Result
 from nodemix.optimizer.problem.types import OfferCap, Problem
 
 from tests.builders import SPOT, make_offer, make_pods, make_problem

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from nodemix.optimizer.catalog.types import Offer
+from nodemix.optimizer.packed import Result
 from nodemix.optimizer.packing.market import to_market
 from nodemix.optimizer.packing.seeds import Seeds, thaw
 from nodemix.optimizer.packing.solve import solve
 from nodemix.optimizer.packing.warm import WarmStart
-from nodemix.optimizer.plan import Result
 from nodemix.optimizer.problem.types import OfferCap, Problem
 
 from tests.builders import make_offer, make_pods, make_problem

@@ -1,4 +1,5 @@
 import numpy as np
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.placement.dealing import UNPLANNED, contests, deal, pod_terms
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.steering import (
@@ -8,7 +9,6 @@ from nodemix.optimizer.placement.steering import (
     Quota,
     steer,
 )
-from nodemix.optimizer.plan import PackedNodes, Packing
 from nodemix.optimizer.problem.types import Problem
 
 from tests.builders import make_pods, make_problem, make_selector

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.packing.draft import to_packing
 from nodemix.optimizer.packing.greedy import greedy_draft, share_values
 from nodemix.optimizer.packing.market import to_market
@@ -18,7 +19,6 @@ from nodemix.optimizer.placement.placed import (
 )
 from nodemix.optimizer.placement.steering import cohort_name, pod_limits, steer
 from nodemix.optimizer.placement.unfolded import node_groups, node_offers
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import Problem
 
 from tests.laws.strategies import problems

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from nodemix.optimizer.errors import ParameterError
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.placed import (
     Profile,
@@ -19,7 +20,6 @@ from nodemix.optimizer.placement.placed import (
     zones_of,
 )
 from nodemix.optimizer.placement.steering import steer
-from nodemix.optimizer.plan import PackedNodes, Packing
 from nodemix.optimizer.problem.types import OfferCap, Problem
 
 from tests.builders import ZONES, make_offer, make_pods, make_problem

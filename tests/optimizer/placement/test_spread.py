@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.placed import Profile, place, random_order
 from nodemix.optimizer.placement.spread import Spread, _spread_scores
 from nodemix.optimizer.placement.steering import steer
-from nodemix.optimizer.plan import PackedNodes, Packing
 from nodemix.optimizer.problem.types import IntArray
 
 from tests.builders import ZONES, make_offer, make_pods, make_problem

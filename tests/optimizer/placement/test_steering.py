@@ -1,3 +1,4 @@
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.steering import (
     COHORT_LABEL,
@@ -9,7 +10,6 @@ from nodemix.optimizer.placement.steering import (
     pod_limits,
     steer,
 )
-from nodemix.optimizer.plan import PackedNodes, Packing
 from nodemix.optimizer.problem.types import Problem
 from nodemix.optimizer.snapshot import Requirement
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.packing.draft import to_packing
 from nodemix.optimizer.packing.greedy import greedy_draft, share_values
 from nodemix.optimizer.packing.market import to_market
@@ -9,7 +10,6 @@ from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.placed import OWNED, expected_placed_cost_usd_per_hour
 from nodemix.optimizer.placement.steering import pod_limits, steer
 from nodemix.optimizer.placement.trials import Kinds, Trials, kinds_of
-from nodemix.optimizer.plan import PackedNodes, Packing
 from nodemix.optimizer.problem.types import Problem
 
 from tests.builders import make_offer, make_pods, make_problem

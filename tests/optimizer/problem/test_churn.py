@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nodemix.optimizer.plan import PackedNodes, Packing
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.problem.churn import (
     InPlace,
     money_bound,

@@ -1,6 +1,7 @@
 """What reclaims are expected to cost, by hand."""
 
 import pytest
+from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.policy import SpotRules
 from nodemix.optimizer.problem.interruptions import (
     Interruptions,
@@ -22,7 +23,7 @@ HAZARD = Hazard(1.0, 20.0, (2.1, 0.9), 1.0)
 HAZARDS = {pool_of(offer): HAZARD for offer in (SPOT_OFFER, LONELY, ELSEWHERE)}
 
 
-def interruptions(hit: tuple[object, ...] = (), **rules: float) -> Interruptions:
+def interruptions(hit: tuple[Offer, ...] = (), **rules: float) -> Interruptions:
     """With ten minutes until a new node runs."""
     spot = SpotRules(**{"interruption_usd": 0.02, **rules})
     return interruptions_of(CATALOG, HAZARDS, spot, 600.0, [pool_of(o) for o in hit])
@@ -34,7 +35,7 @@ def test_a_lost_node_costs_what_the_policy_says_and_ten_minutes_on_demand() -> N
 
 
 @pytest.mark.parametrize("offer", [LONELY, ELSEWHERE], ids=["its type", "its zone"])
-def test_what_is_not_sold_on_demand_stands_in_at_its_own_price(offer: object) -> None:
+def test_what_is_not_sold_on_demand_stands_in_at_its_own_price(offer: Offer) -> None:
     own = offer.price_usd_per_hour / 6
 
     assert interruptions().usd_per_node(offer) == pytest.approx(0.02 + own)

@@ -19,6 +19,7 @@ class ConditionType(StrEnum):
     DATA_FRESH = "DataFresh"
     FORECAST_HEALTHY = "ForecastHealthy"
     PLAN_FEASIBLE = "PlanFeasible"
+    RISK_ACCEPTED = "RiskAccepted"
     APPLIED = "Applied"
     FALLBACK = "Fallback"
     PAUSED = "Paused"

@@ -14,6 +14,7 @@ import yaml
 from nodemix.operator.api.plan import NodeMixPlanSpec, NodeMixPlanStatus
 from nodemix.operator.api.policy import NodeMixPolicySpec, NodeMixPolicyStatus
 from nodemix.operator.api.pricebook import PriceBookSpec, PriceBookStatus
+from nodemix.operator.api.riskbook import RISK_BOOK_NAME, SpotRiskBookSpec, SpotRiskBookStatus
 from nodemix.operator.api.rules import RULES_KEY, Rule
 from nodemix.operator.api.structural import JsonSchema, structural_schema
 from nodemix.operator.api.values import GROUP, VERSION
@@ -86,9 +87,13 @@ POLICY = Kind(
         Column("Spot%", "number", ".status.spotPercent"),
         Column("$/h now", "number", ".status.usdPerHourNow"),
         Column("$/h plan", "number", ".status.usdPerHourPlan"),
-        Column("$/h placed", "number", ".status.usdPerHourPlaced"),
+        Column("$/h placed", "number", ".status.usdPerHourPlaced", priority=1),
+        Column("$/h baseline", "number", ".status.usdPerHourBaseline", priority=1),
         Column("Save%", "number", ".status.savingPercent"),
         Column("Gap%", "number", ".status.gapPercent"),
+        Column("CVaR%", "number", ".status.cvarPercent"),
+        Column("Pool loss%", "number", ".status.worstPoolLossPercent", priority=1),
+        Column("Risk OK", "string", _condition("RiskAccepted"), priority=1),
         Column("Plan", "string", ".status.planName", priority=1),
         Column("Why", "string", '.status.conditions[?(@.type=="Ready")].reason', priority=1),
         _AGE,
@@ -116,10 +121,13 @@ PLAN = Kind(
         Column("Spot%", "number", ".spec.risk.spotPercent"),
         Column("$/h now", "number", ".spec.usdPerHourNow"),
         Column("$/h plan", "number", ".spec.usdPerHourPlan"),
-        Column("$/h placed", "number", ".spec.placed.usdPerHour"),
+        Column("$/h placed", "number", ".spec.placed.usdPerHour", priority=1),
+        Column("$/h baseline", "number", ".spec.baseline.usdPerHour", priority=1),
         Column("Placement", "string", ".spec.placed.mode", priority=1),
         Column("Save%", "number", ".spec.savingPercent"),
         Column("Gap%", "number", ".spec.gapPercent"),
+        Column("CVaR%", "number", ".spec.risk.cvarPercent"),
+        Column("Pool loss%", "number", ".spec.risk.worstPoolLossPercent", priority=1),
         Column("Approved", "boolean", ".spec.approved"),
         Column("Expires", "string", ".spec.expiresAt", priority=1),
         _AGE,
@@ -142,7 +150,31 @@ PRICE_BOOK = Kind(
     ),
 )
 
-KINDS = (POLICY, PLAN, PRICE_BOOK)
+RISK_BOOK = Kind(
+    name="SpotRiskBook",
+    plural="spotriskbooks",
+    short_names=("nmrb",),
+    spec=SpotRiskBookSpec,
+    status=SpotRiskBookStatus,
+    columns=(
+        Column("Ready", "string", _condition("Ready")),
+        Column("Pools", "integer", ".status.poolsWatched"),
+        Column("Shocks", "integer", ".status.shocks"),
+        Column("Reclaimed", "integer", ".status.nodesReclaimed"),
+        Column("Hours", "number", ".status.hoursWatched"),
+        Column("Boot s", "number", ".status.bootMedianSeconds"),
+        Column("Updated", "date", ".status.updatedAt"),
+        _AGE,
+    ),
+    rules=(
+        Rule(
+            f"self.metadata.name == '{RISK_BOOK_NAME}'",
+            f"the operator keeps one book, and its name is {RISK_BOOK_NAME}; use that name",
+        ),
+    ),
+)
+
+KINDS = (POLICY, PLAN, PRICE_BOOK, RISK_BOOK)
 
 
 def build_crd(kind: Kind) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from nodemix.operator.api.conditions import Conditions, Moment
-from nodemix.operator.api.policy import Placement
+from nodemix.operator.api.plan_risk import MAX_OPTIONS, CapacitySpec, OptionSpec, RiskSpec
+from nodemix.operator.api.policy import FairnessMode, Placement
 from nodemix.operator.api.rules import ApiModel, Rule, StatusModel
 from nodemix.operator.api.values import (
     Count,
@@ -25,6 +26,9 @@ MAX_NODE_GROUPS = 2000
 
 MAX_STEERED = 2000
 """Entries of a steering that a plan lists; of a larger one only their number is stored."""
+
+MAX_BESIDE = 20
+"""Entries of each list that only explains; how many there are in all is said beside it."""
 
 LabelValues = Annotated[tuple[Word, ...], Field(max_length=MAX_STEERED)]
 
@@ -102,17 +106,72 @@ class UnplaceableSpec(ApiModel):
     """What keeps them from every offer, and what to do."""
 
 
-class RiskSpec(ApiModel):
-    """What can go wrong with the plan."""
+class NamespaceShareSpec(ApiModel):
+    """What a namespace wants and gets."""
 
-    shortfall_probability: Probability | None = None
-    """Probability that some pod finds no place in the lead time; absent without a forecast."""
-    spot_percent: Percent
-    """Share of the plan's vCPUs on spot."""
-    worst_pool_percent: Percent
-    """Largest share of the plan's vCPUs in one pool of instance type, zone and spot."""
-    interruptions_per_day: Probability
-    """Spot nodes expected to be taken back a day."""
+    namespace: DnsName
+    """The namespace."""
+    weight: float
+    """Its weight in the policy."""
+    pods_wanted: Count
+    """Pods it has or is expected to have."""
+    pods_given: Count
+    """Pods of these that the plan holds."""
+    dominant_resource: Sentence = ""
+    """The resource of which it gets the largest share."""
+    dominant_percent: Percent
+    """That share of all that is given out."""
+    wanted_percent: Percent
+    """The largest share that it wants."""
+
+
+class SharingSpec(ApiModel):
+    """How equally namespaces are treated where a limit leaves less than is wanted."""
+
+    mode: FairnessMode
+    """What the policy asks for."""
+    binding: tuple[Sentence, ...] = Field(max_length=MAX_BESIDE)
+    """Limits that leave less than is wanted."""
+    jain: Probability
+    """Jain's index of what namespaces get of what they want, by weight; 1 is equal."""
+    usd_per_hour: Usd
+    """What fairness costs against the plan without it; 0 in mode Report."""
+    namespaces: tuple[NamespaceShareSpec, ...] = Field(default=(), max_length=MAX_BESIDE)
+    """Those that lack most pods first."""
+    namespaces_in_all: Count
+    """Namespaces, whether they are listed or not."""
+
+
+class BaselineSpec(ApiModel):
+    """What the same pods would cost with another way to choose nodes."""
+
+    name: Word
+    """Which way, e.g. karpenter-like."""
+    usd_per_hour: Usd | None = None
+    """What its nodes cost; absent where it finds no place for some pod."""
+    nodes: Count
+    """Nodes that it buys."""
+    headroom_percent: Percent
+    """Spare room that it needs to fall short no more often than the plan."""
+    why: Sentence = ""
+    """How it was compared."""
+
+
+class BlockerSpec(ApiModel):
+    """What keeps nodes as they are and so costs money."""
+
+    kind: Word
+    """What kind of thing, e.g. PodDisruptionBudget."""
+    subject: Sentence
+    """The object that keeps them."""
+    nodes: tuple[DnsName, ...] = Field(default=(), max_length=MAX_BESIDE)
+    """Some of the nodes."""
+    nodes_in_all: Count
+    """Nodes that it keeps, whether they are listed or not."""
+    usd_per_hour: Usd
+    """What these nodes cost, the most that could be saved on them."""
+    remedy: Sentence
+    """What to do."""
 
 
 class ModeCostSpec(ApiModel):
@@ -228,6 +287,16 @@ class NodeMixPlanSpec(ApiModel):
     steering: SteeringSpec | None = None
     """What leads pods to their places; absent where today's nodes are kept."""
     risk: RiskSpec
+    capacity: CapacitySpec | None = None
+    """Why the plan has as much room as it has."""
+    options: tuple[OptionSpec, ...] = Field(default=(), max_length=MAX_OPTIONS)
+    """The plan and what could be had instead, cheapest first."""
+    fairness: SharingSpec | None = None
+    """Who gets how much; absent where no limit leaves less than is wanted."""
+    baseline: BaselineSpec | None = None
+    """What the same pods would cost otherwise; absent where there was no time to compare."""
+    blockers: tuple[BlockerSpec, ...] = Field(default=(), max_length=MAX_BESIDE)
+    """What keeps nodes that a plan could do without, dearest first."""
     reasons: tuple[Sentence, ...] = Field(default=(), max_length=100)
     """Why this plan."""
     assumptions: tuple[Sentence, ...] = Field(default=(), max_length=100)

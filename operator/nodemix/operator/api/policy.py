@@ -24,6 +24,7 @@ from nodemix.operator.api.values import (
     Workload,
 )
 from pydantic import Field, model_validator
+from pydantic.alias_generators import to_camel
 
 
 class Mode(StrEnum):
@@ -40,6 +41,14 @@ class Placement(StrEnum):
     POOL = "Pool"
     COHORT = "Cohort"
     PINNED = "Pinned"
+
+
+class FairnessMode(StrEnum):
+    """What is done about unequal treatment where a cap leaves less than is wanted."""
+
+    OFF = "Off"
+    REPORT = "Report"
+    ENFORCE = "Enforce"
 
 
 class Architecture(StrEnum):
@@ -79,6 +88,8 @@ class ServiceLevelSpec(ApiModel):
             "shortfallProbability must lie strictly between 0 and 1; 0.01 is a good start",
         ),
         positive("under_cost_ratio", "19 asks for the 95 percent quantile of demand"),
+        share("max_cvar", "1 sets no limit"),
+        share("max_pool_loss", "1 sets no limit"),
     )
 
     shortfall_probability: float = 0.01
@@ -86,7 +97,19 @@ class ServiceLevelSpec(ApiModel):
     under_cost_ratio: float = 19.0
     """Cost of lacking a unit of capacity over the cost of having one too many."""
     lead_time_seconds: int = Field(default=600, ge=1, le=86_400)
-    """Time from deciding to buy a node until pods run on it."""
+    """Time from deciding to buy a node until pods run on it; boots that were seen count, too."""
+    max_cvar: float = 0.1
+    """Accepted mean share of demand without a place in the worst 5 percent of what may happen
+    within the lead time, reclaims of spot nodes included; 1 sets no limit."""
+    max_pool_loss: float = 0.2
+    """Accepted share of today's requests without a place if a whole spot pool is taken back."""
+
+
+def _limit(field: str) -> Rule:
+    """The number is a share that leaves room for something; absence, not 1, is no limit."""
+    message = f"{to_camel(field)} must lie in (0, 1]; leave it out for no limit"
+    cel = "({0} > 0.0 && {0} <= 1.0)"
+    return field_rule(field, cel, lambda value: 0 < value <= 1, message)
 
 
 def _spot_and_on_demand_agree(spot: "SpotSpec") -> bool:
@@ -99,12 +122,11 @@ class SpotSpec(ApiModel):
     rules: ClassVar[tuple[Rule, ...]] = (
         share("max_share"),
         share("min_on_demand_share"),
-        field_rule(
-            "max_pool_share",
-            "({0} > 0.0 && {0} <= 1.0)",
-            lambda value: 0 < value <= 1,
-            "maxPoolShare must lie in (0, 1]; leave it out for no limit",
-        ),
+        *(_limit(field) for field in ("max_pool_share", "max_family_share", "max_zone_share")),
+        share("over_provision", "0.1 holds a tenth more places for pods that may run on spot"),
+        not_negative("interruption_usd", "0 counts nothing but the node that takes its place"),
+        not_negative("return_hours", "0 buys a pool again as soon as it is cheapest"),
+        share("return_saving"),
         Rule(
             "!has(self.maxShare) || self.maxShare + self.minOnDemandShare <= 1.000001",
             "maxShare and minOnDemandShare contradict each other, their sum is above 1; "
@@ -120,6 +142,18 @@ class SpotSpec(ApiModel):
     """Smallest share of the plan on demand."""
     max_pool_share: float | None = None
     """Largest share of the plan in one pool of instance type, zone and spot."""
+    max_family_share: float | None = None
+    """Largest share of the plan on spot in one instance family."""
+    max_zone_share: float | None = None
+    """Largest share of the plan on spot in one zone."""
+    over_provision: float = 0.0
+    """Further places for pods that may run on spot, as a share of them."""
+    interruption_usd: float = 0.02
+    """What the loss of one spot node costs beside its replacement: work lost, pods started anew."""
+    return_hours: float = 6.0
+    """For so long after a pool lost nodes it must save returnSaving more to be bought again."""
+    return_saving: float = 0.1
+    """By how much such a pool must be cheaper than what is counted for it, as a share."""
 
 
 class BudgetSpec(ApiModel):
@@ -140,6 +174,7 @@ class ChurnSpec(ApiModel):
         share("min_saving_share"),
         not_negative("node_change_usd", "0 lets nodes be replaced for any saving"),
         positive("expected_life_hours", "24 spreads the cost of a change over a day"),
+        not_negative("no_return_hours", "0 lets plans go back at once"),
     )
 
     min_saving_share: float = 0.02
@@ -148,6 +183,30 @@ class ChurnSpec(ApiModel):
     """What a new node in the place of a running one costs once: boot, drain, cold caches."""
     expected_life_hours: float = 24.0
     """Hours over which nodeChangeUsd is spread."""
+    no_return_hours: float = 24.0
+    """For so long a followed plan does not go back to the pools it left, unless pods need it."""
+
+
+def _weights_are_positive(weights: dict[str, float]) -> bool:
+    return all(weight > 0 for weight in weights.values())
+
+
+class FairnessSpec(ApiModel):
+    """How namespaces share what a binding limit leaves: weighted dominant-resource fairness."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        field_rule(
+            "weights",
+            "{0}.all(name, {0}[name] > 0.0)",
+            _weights_are_positive,
+            "each of weights must be above 0; leave a namespace out to give it 1",
+        ),
+    )
+
+    mode: FairnessMode = FairnessMode.REPORT
+    """Off says nothing, Report shows who gets how much, Enforce plans for equal shares."""
+    weights: dict[str, float] = Field(default_factory=dict, max_length=1000)
+    """Weight of each namespace; 1 for those that are not named."""
 
 
 class ObjectiveSpec(ApiModel):
@@ -157,6 +216,7 @@ class ObjectiveSpec(ApiModel):
     spot: SpotSpec = Field(default_factory=SpotSpec)
     budget: BudgetSpec | None = None
     churn: ChurnSpec = Field(default_factory=ChurnSpec)
+    fairness: FairnessSpec = Field(default_factory=FairnessSpec)
 
 
 def _bounds_agree(limits: "LimitsSpec") -> bool:
@@ -369,12 +429,20 @@ class NodeMixPolicyStatus(StatusModel):
     """Cost to expect once the pods are placed; absent where today's nodes are kept."""
     usd_per_hour_lower_bound: Usd | None = None
     """No plan under this policy can cost less."""
+    usd_per_hour_expected: Usd | None = None
+    """Cost of the plan with its changes, interruptions, later nodes and shortage to expect."""
+    usd_per_hour_baseline: Usd | None = None
+    """Cost of the same pods under a Karpenter-like choice of nodes with tuned headroom."""
     saving_percent: Percent | None = None
     """What the plan saves of today's cost."""
     gap_percent: Percent | None = None
     """How far the plan can be above the optimum."""
     shortfall_probability: Probability | None = None
     """Absent without a forecast."""
+    cvar_percent: Percent | None = None
+    """Mean share of demand without a place in the worst 5 percent of what may happen."""
+    worst_pool_loss_percent: Percent | None = None
+    """Share of the requests without a place if the provider takes the worst spot pool back."""
     forecast_model: str | None = Field(default=None, max_length=253)
     """Model that spoke last; absent without a forecast."""
     unplaceable_pods: Count | None = None

@@ -9,9 +9,9 @@ from nodemix.operator.api.plan import (
     PlanSource,
     PolicyRef,
     PoolSpec,
-    RiskSpec,
     UnplaceableSpec,
 )
+from nodemix.operator.api.plan_risk import CapacitySpec, OptionSpec, PoolRiskSpec, RiskSpec
 from nodemix.operator.api.policy import (
     ForecastSpec,
     Indicator,
@@ -30,12 +30,14 @@ from nodemix.operator.api.pricebook import (
     PriceSource,
     ShapeSpec,
 )
+from nodemix.operator.api.riskbook import PoolEvidence, SpotRiskBookSpec, SpotRiskBookStatus
 from nodemix.operator.api.values import API_VERSION, GROUP, VERSION
 
 __all__ = [
     "API_VERSION",
     "GROUP",
     "VERSION",
+    "CapacitySpec",
     "CommitmentSpec",
     "Condition",
     "ConditionStatus",
@@ -52,9 +54,12 @@ __all__ = [
     "NodeMixPolicySpec",
     "NodeMixPolicyStatus",
     "OfferSpec",
+    "OptionSpec",
     "Placement",
     "PlanSource",
     "PolicyRef",
+    "PoolEvidence",
+    "PoolRiskSpec",
     "PoolSpec",
     "PriceBookSpec",
     "PriceBookStatus",
@@ -63,5 +68,7 @@ __all__ = [
     "QuotaSpec",
     "RiskSpec",
     "ShapeSpec",
+    "SpotRiskBookSpec",
+    "SpotRiskBookStatus",
     "UnplaceableSpec",
 ]

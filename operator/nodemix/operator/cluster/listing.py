@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import aiohttp
 import orjson
 from nodemix.operator.cluster.connection import Connection
+from nodemix.operator.cluster.records import EVENT
 from nodemix.operator.cluster.session import open_session
 from nodemix.operator.cluster.store import SnapshotStore
 from nodemix.operator.errors import ConnectionFailedError, ExpiredVersionError
@@ -22,10 +23,15 @@ _READ_TIMEOUT_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A kind of object and where the API server lists it."""
+    """A kind of object and where the API server lists it.
+
+    Args:
+        fields: selector of those to list; empty for all.
+    """
 
     kind: str
     path: str
+    fields: str = ""
 
     @property
     def plural(self) -> str:
@@ -43,6 +49,9 @@ RESOURCES: Final = (
     Resource("Job", "/apis/batch/v1/jobs"),
     Resource("PodDisruptionBudget", "/apis/policy/v1/poddisruptionbudgets"),
 )
+
+NODE_EVENTS: Final = Resource(EVENT, "/api/v1/events", "involvedObject.kind=Node")
+"""No decision rests on these: where they may not be read, only some notices go unheard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +92,9 @@ class ApiReader:
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=_CONNECT_TIMEOUT_S, sock_read=read_timeout_s
         )
+        fields = {"fieldSelector": resource.fields} if resource.fields else {}
         try:
-            response = await self._session.get(url, params=query, timeout=timeout)
+            response = await self._session.get(url, params={**query, **fields}, timeout=timeout)
         except (aiohttp.ClientError, TimeoutError) as err:
             raise _unreachable(self._connection.url, err) from err
         if response.status != HTTPStatus.OK:

@@ -1,12 +1,17 @@
 """The records of a cluster as last seen."""
 
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final
 
 from nodemix.operator.cluster.assembly import assemble
+from nodemix.operator.cluster.look import Look
 from nodemix.operator.cluster.records import (
+    EVENT,
     KINDS,
+    NodeRecord,
+    NoticeRecord,
     PodRecord,
     Record,
     RecordKey,
@@ -19,6 +24,7 @@ from nodemix.optimizer.snapshot import Note, Snapshot
 
 Json = dict[str, Any]
 Records = dict[RecordKey, Record]
+_DEPARTED_KEPT: Final = 1000
 _WRONG_SHAPE: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError)
 
 
@@ -30,9 +36,10 @@ class SnapshotStore:
     """
 
     def __init__(self) -> None:
-        self._records: dict[str, Records] = {kind: {} for kind in KINDS}
+        self._records: dict[str, Records] = {kind: {} for kind in (*KINDS, EVENT)}
         self._shapes: dict[PodShape, PodShape] = {}
         self._unreadable: dict[tuple[str, RecordKey], Note] = {}
+        self._departed: deque[NodeRecord] = deque(maxlen=_DEPARTED_KEPT)
 
     def upsert(self, kind: str, obj: Json) -> None:
         """Take over the present state of one object."""
@@ -43,7 +50,10 @@ class SnapshotStore:
             self._records[kind][key_of(obj)] = record
 
     def delete(self, kind: str, obj: Json) -> None:
-        """Forget one object; an unknown one is no error."""
+        """Forget one object; an unknown one is no error. Of a node the last state is kept."""
+        last = self.trimmed(kind, obj) if kind == "Node" else None
+        if isinstance(last, NodeRecord):
+            self._departed.append(last)
         self._records[kind].pop(key_of(obj), None)
         self._unreadable.pop((kind, key_of(obj)), None)
 
@@ -91,6 +101,18 @@ class SnapshotStore:
     def snapshot(self, now_s: float, notes: Iterable[Note] = ()) -> Snapshot:
         """One consistent view, sorted by name; costs about 10 microseconds a pod."""
         return assemble(self._records, now_s, (*notes, *self._unreadable.values()))
+
+    def look(self, now_s: float) -> Look:
+        """The nodes alone; cheap enough for every few seconds."""
+        nodes = (r for r in self._records["Node"].values() if isinstance(r, NodeRecord))
+        return Look(now_s, self._with_notices(nodes), self._with_notices(self._departed))
+
+    def _with_notices(self, nodes: Iterable[NodeRecord]) -> tuple[NodeRecord, ...]:
+        """Events tell of some notices that no mark on the node tells of."""
+        events = (r for r in self._records[EVENT].values() if isinstance(r, NoticeRecord))
+        said = {event.node_name: event for event in sorted(events, key=lambda e: e.at_s or 0.0)}
+        pairs = ((node, said.get(node.node.name)) for node in nodes)
+        return tuple(n.noticed() if told and told.is_about(n) else n for n, told in pairs)
 
     def _forget_unused_shapes(self) -> None:
         pods = self._records["Pod"].values()

@@ -5,10 +5,14 @@ from random import Random
 
 from nodemix.operator.cluster.connection import Connection
 from nodemix.operator.cluster.informer import Clock, Informer, InformerSettings
-from nodemix.operator.cluster.listing import RESOURCES, ApiReader
+from nodemix.operator.cluster.listing import NODE_EVENTS, RESOURCES, ApiReader
+from nodemix.operator.cluster.look import Look
 from nodemix.operator.cluster.store import SnapshotStore
 from nodemix.operator.errors import StaleViewError
 from nodemix.optimizer.snapshot import Snapshot
+
+LOOK_AGE_S = 60.0
+"""Nodes not heard of for longer are not looked at: a quiet API server is heard of every 45 s."""
 
 
 class ClusterView:
@@ -36,13 +40,15 @@ class ClusterView:
         self.informers = tuple(
             Informer(resource, self._store, clock, rng, settings) for resource in RESOURCES
         )
+        self._events = Informer(NODE_EVENTS, self._store, clock, rng, settings)
         self._reader: ApiReader | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to list and watch; returns at once."""
         reader = self._reader = ApiReader(self._connection)
-        self._tasks = [asyncio.create_task(informer.run(reader)) for informer in self.informers]
+        informers = (*self.informers, self._events)
+        self._tasks = [asyncio.create_task(informer.run(reader)) for informer in informers]
 
     async def stop(self) -> None:
         """End every watch; the last view stays readable until it is too old."""
@@ -83,6 +89,18 @@ class ClusterView:
         self.require_current()
         return self._store.snapshot(self._clock())
 
+    def look(self) -> Look:
+        """The nodes alone, where the API server was heard of just now.
+
+        Raises:
+            StaleViewError: nodes have not been listed, or were heard of too long ago.
+        """
+        self.require_running()
+        (nodes,) = (i for i in self.informers if i.resource.kind == "Node")
+        now_s = self._clock()
+        self._require_fresh(nodes, now_s, min(LOOK_AGE_S, self._max_age_s))
+        return self._store.look(now_s)
+
     def require_current(self) -> None:
         """Check that a snapshot may be taken now.
 
@@ -92,7 +110,7 @@ class ClusterView:
         now_s = self._clock()
         self.require_running()
         for informer in self.informers:
-            self._require_fresh(informer, now_s)
+            self._require_fresh(informer, now_s, self._max_age_s)
 
     def require_running(self) -> None:
         """A bug must not look like a quiet cluster.
@@ -100,16 +118,16 @@ class ClusterView:
         Raises:
             StaleViewError: an informer ended; only a restart heals that.
         """
-        for informer, task in zip(self.informers, self._tasks, strict=False):
+        for informer, task in zip((*self.informers, self._events), self._tasks, strict=False):
             error = task.exception() if task.done() and not task.cancelled() else None
             if error is not None:
                 fact = f"are no longer watched ({type(error).__name__}: {error})"
                 remedy = "restart the operator and report this message"
                 raise StaleViewError(informer.resource.plural, fact, remedy) from error
 
-    def _require_fresh(self, informer: Informer, now_s: float) -> None:
+    def _require_fresh(self, informer: Informer, now_s: float, max_age_s: float) -> None:
         age_s = informer.age_s(now_s)
-        if age_s is not None and age_s <= self._max_age_s:
+        if age_s is not None and age_s <= max_age_s:
             return
         fact = "have not been listed" if age_s is None else f"were heard of {age_s:.0f} s ago"
         why = f" ({informer.last_error})" if informer.last_error else ""

@@ -29,7 +29,8 @@ class ChurnEntry(Part):
     change_usd: float = Field(description="Once, for all new nodes.")
     usd_per_hour: float = Field(description="change_usd over the expected life of a node.")
     objective_usd_per_hour: float = Field(
-        description="What was minimised: plan_usd_per_hour and usd_per_hour."
+        description="What was minimised: plan_usd_per_hour, usd_per_hour, and what reclaims of "
+        "spot nodes are expected to cost."
     )
     objective_lower_bound_usd_per_hour: float = Field(
         description="No plan has a smaller objective; certified, rounded down."

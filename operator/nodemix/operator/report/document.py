@@ -14,19 +14,35 @@ from nodemix.operator.report.capacity import (
     churn_entry,
     commitment_entry,
 )
-from nodemix.operator.report.part import USD_DECIMALS, Count, Part, Share, Usd, usd, usd_down
+from nodemix.operator.report.comparison import (
+    BaselineEntry,
+    BlockerEntry,
+    FairnessEntry,
+    baseline_entry,
+    blocker_entry,
+    fairness_entry,
+)
+from nodemix.operator.report.options import (
+    CapacityChoiceEntry,
+    FrontPointEntry,
+    OptionEntry,
+    capacity_choice_entry,
+    front_point_entry,
+    option_entry,
+)
+from nodemix.operator.report.part import USD_DECIMALS, Count, Part, Usd, usd, usd_down
 from nodemix.operator.report.placing import (
     PlacedEntry,
     SteeringEntry,
     placed_entry,
     steering_entry,
 )
+from nodemix.operator.report.risk import RiskEntry, risk_entry
 from nodemix.optimizer.plan import (
     PlannedNodes,
     PoolChange,
     Prices,
     Recommendation,
-    Risk,
     RunnerUp,
     Savings,
     Unplaceable,
@@ -126,17 +142,6 @@ class DemandEntry(Part):
     source: str = Field(description="'forecast' or 'requests'.")
 
 
-class RiskEntry(Part):
-    """What can go wrong with the plan."""
-
-    shortfall_probability: Share | None = Field(
-        description="Chance that a pod finds no place within the lead time; null without forecast."
-    )
-    spot_share: Share = Field(description="Share of the plan's vCPUs on spot.")
-    worst_pool_share: Share = Field(description="Largest share of vCPUs in one spot pool.")
-    interruptions_per_day: float = Field(ge=0.0)
-
-
 class CapPrice(Part):
     """A limit that binds, and what one more unit of it would save."""
 
@@ -145,7 +150,10 @@ class CapPrice(Part):
 
 
 class PricesEntry(Part):
-    """What one more unit would cost, by the duals of the relaxation; null where nobody asks."""
+    """What one more unit would cost, by the duals of the relaxation; null where nobody asks.
+
+    Prices of cores, GiB and GPUs are not rounded: they may be tiny, and savings follow from them.
+    """
 
     usd_per_core_hour: float | None = None
     usd_per_gib_hour: float | None = None
@@ -154,7 +162,7 @@ class PricesEntry(Part):
 
 
 class SavingsEntry(Part):
-    """The saving by its source; the parts sum to it. Negative where a part costs more."""
+    """The saving by its source; the parts, not rounded, sum to it. Negative where it costs more."""
 
     spot_usd_per_hour: float = Field(description="From spot instead of on-demand nodes.")
     shape_usd_per_hour: float = Field(
@@ -186,6 +194,9 @@ class PlanDocument(Part):
         default="nodemix.dev/plan/v1", alias="schemaVersion"
     )
     policy: str
+    cluster: str = Field(
+        default="", description="What was looked at: a snapshot's file or an API server."
+    )
     made_at: AwareDatetime
     is_change: bool = Field(description="Whether acting on the plan is proposed.")
     current_usd_per_hour: Usd
@@ -221,6 +232,25 @@ class PlanDocument(Part):
         description="What leads pods to their places; null where today's nodes are kept.",
     )
     demand: tuple[DemandEntry, ...] = ()
+    capacity: CapacityChoiceEntry | None = Field(
+        default=None, description="Why so much room; null where risk was not looked at."
+    )
+    options: tuple[OptionEntry, ...] = Field(
+        default=(),
+        description="The plan ('chosen') and up to three others to be had, cheapest first.",
+    )
+    front: tuple[FrontPointEntry, ...] = Field(
+        default=(), description="Cost against CVaR over pools, ascending cost."
+    )
+    fairness: FairnessEntry | None = Field(
+        default=None, description="Null where no cap binds, or the policy asks for none."
+    )
+    baseline: BaselineEntry | None = Field(
+        default=None, description="Null where there was no time to compare."
+    )
+    blockers: tuple[BlockerEntry, ...] = Field(
+        default=(), description="What keeps nodes that a plan could do without, dearest first."
+    )
     reasons: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     notes: tuple[NoteEntry, ...] = ()
@@ -244,24 +274,30 @@ class PlanDocument(Part):
         return text
 
 
-def to_document(recommendation: Recommendation) -> PlanDocument:
-    """The document of ``recommendation``; nothing of it is left out."""
+def to_document(recommendation: Recommendation, cluster: str = "") -> PlanDocument:
+    """The document of ``recommendation``; nothing of it is left out.
+
+    Args:
+        cluster: what was looked at, for people.
+    """
     current = usd(recommendation.current_usd_per_hour)
     plan = usd(recommendation.plan_usd_per_hour)
     saving = usd(current - plan)
+    bound = usd_down(recommendation.lower_bound_usd_per_hour)
     return PlanDocument(
         policy=recommendation.policy,
+        cluster=cluster,
         made_at=datetime.fromtimestamp(recommendation.made_at_s, UTC),
         is_change=recommendation.is_change,
         current_usd_per_hour=current,
         plan_usd_per_hour=plan,
         saving_usd_per_hour=saving,
-        lower_bound_usd_per_hour=usd_down(recommendation.lower_bound_usd_per_hour),
-        gap=round(recommendation.gap, USD_DECIMALS),
+        lower_bound_usd_per_hour=bound,
+        gap=_gap(plan, bound),
         nodes=tuple(_nodes_entry(nodes) for nodes in recommendation.nodes),
         unplaceable=tuple(_unplaceable_entry(entry) for entry in recommendation.unplaceable),
         pools=tuple(_pool_entry(pool) for pool in recommendation.pools),
-        risk=_risk_entry(recommendation.risk),
+        risk=risk_entry(recommendation.risk),
         prices=_prices_entry(recommendation.prices),
         fixed_usd_per_hour=usd(recommendation.fixed_usd_per_hour),
         savings=_savings_entry(recommendation.savings, saving),
@@ -270,6 +306,12 @@ def to_document(recommendation: Recommendation) -> PlanDocument:
         placed=placed_entry(recommendation),
         steering=steering_entry(recommendation.steering),
         demand=tuple(_demand_entry(entry) for entry in recommendation.demand),
+        capacity=capacity_choice_entry(recommendation.capacity),
+        options=tuple(option_entry(option) for option in recommendation.options),
+        front=tuple(front_point_entry(point) for point in recommendation.front),
+        fairness=fairness_entry(recommendation.fairness),
+        baseline=baseline_entry(recommendation.baseline),
+        blockers=tuple(blocker_entry(blocker) for blocker in recommendation.blockers),
         reasons=recommendation.reasons,
         assumptions=recommendation.assumptions,
         notes=tuple(_note_entry(note) for note in recommendation.notes),
@@ -286,6 +328,14 @@ def document_schema() -> dict[str, object]:
         "$id": f"https://{SCHEMA_VERSION}",
         **schema,
     }
+
+
+def _gap(plan_usd_per_hour: float, bound_usd_per_hour: float) -> float:
+    """Of the figures as they are shown, so that a reader finds the same."""
+    if plan_usd_per_hour <= 0.0:
+        return 0.0
+    more = max(0.0, plan_usd_per_hour - bound_usd_per_hour)
+    return round(more / plan_usd_per_hour, USD_DECIMALS)
 
 
 def _known_usd(amount: float | None) -> float | None:
@@ -337,20 +387,17 @@ def _runner_up_entry(runner_up: RunnerUp | None) -> RunnerUpEntry | None:
 
 
 def _savings_entry(savings: Savings | None, saving_usd_per_hour: float) -> SavingsEntry | None:
-    """The parts rounded; the rounding goes to packing, so that they still sum to the saving."""
+    """The parts as they are; packing closes the sum, whose total is rounded."""
     if savings is None:
         return None
-    spot, shape = usd(savings.spot_usd_per_hour), usd(savings.shape_usd_per_hour)
-    waiting, headroom = usd(savings.waiting_usd_per_hour), usd(savings.headroom_usd_per_hour)
-    commitments = usd(savings.commitments_usd_per_hour)
-    others = spot + shape + waiting + headroom + commitments
+    others = savings.total_usd_per_hour - savings.packing_usd_per_hour
     return SavingsEntry(
-        spot_usd_per_hour=spot,
-        shape_usd_per_hour=shape,
-        packing_usd_per_hour=usd(saving_usd_per_hour - others),
-        waiting_usd_per_hour=waiting,
-        headroom_usd_per_hour=headroom,
-        commitments_usd_per_hour=commitments,
+        spot_usd_per_hour=savings.spot_usd_per_hour,
+        shape_usd_per_hour=savings.shape_usd_per_hour,
+        packing_usd_per_hour=saving_usd_per_hour - others,
+        waiting_usd_per_hour=savings.waiting_usd_per_hour,
+        headroom_usd_per_hour=savings.headroom_usd_per_hour,
+        commitments_usd_per_hour=savings.commitments_usd_per_hour,
     )
 
 
@@ -367,26 +414,12 @@ def _demand_entry(entry: WorkloadDemand) -> DemandEntry:
     )
 
 
-def _risk_entry(risk: Risk) -> RiskEntry:
-    return RiskEntry(
-        shortfall_probability=risk.shortfall_probability,
-        spot_share=_share(risk.spot_share),
-        worst_pool_share=_share(risk.worst_pool_share),
-        interruptions_per_day=round(risk.interruptions_per_day, 4),
-    )
-
-
-def _share(value: float) -> float:
-    """``value`` with the rounding error of a sum of shares taken off."""
-    return min(1.0, round(value, 6))
-
-
 def _prices_entry(prices: Prices) -> PricesEntry:
     caps = tuple(CapPrice(name=name, saving_usd_per_hour=usd(dual)) for name, dual in prices.caps)
     return PricesEntry(
-        usd_per_core_hour=_known_usd(prices.usd_per_core_hour),
-        usd_per_gib_hour=_known_usd(prices.usd_per_gib_hour),
-        usd_per_gpu_hour=_known_usd(prices.usd_per_gpu_hour),
+        usd_per_core_hour=prices.usd_per_core_hour,
+        usd_per_gib_hour=prices.usd_per_gib_hour,
+        usd_per_gpu_hour=prices.usd_per_gpu_hour,
         caps=caps,
     )
 

@@ -3,15 +3,19 @@
 The dashboard and the alert rules are written to these names.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from threading import Thread
 from typing import Protocol
 from wsgiref.simple_server import WSGIServer
 
 from nodemix.forecasting.calibrate import CalibrationReport
+from nodemix.operator.beliefs.report import BeliefsReport
+from nodemix.operator.report.belief_metrics import BeliefCollector
 from nodemix.operator.report.forecast_quality import ForecastQuality
+from nodemix.operator.report.risk_metrics import RiskMetrics
 from nodemix.optimizer.plan import Recommendation
+from nodemix.optimizer.policy import Policy
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -53,6 +57,7 @@ class PriceFigures(Protocol):
 class ForecastPods:
     """Highest forecast demand within the lead time, in pods of all workloads of a policy."""
 
+    p05: float
     p50: float
     p95: float
 
@@ -117,6 +122,7 @@ class Exporter:
         self._make_plan_gauges()
         self._make_decision_metrics()
         self._quality = ForecastQuality(self.registry)
+        self._risk = RiskMetrics(self.registry)
         self._server: WSGIServer | None = None
         self._thread: Thread | None = None
 
@@ -186,7 +192,8 @@ class Exporter:
         """Publish a decision; counts it as ``change`` or ``keep``."""
         policy = recommendation.policy
         self._record_costs(recommendation)
-        self._record_risk(recommendation)
+        self._record_plan(recommendation)
+        self._risk.record(recommendation)
         self._nodes.labels(policy, "now").set(sum(p.nodes_now for p in recommendation.pools))
         self._nodes.labels(policy, "plan").set(sum(n.count for n in recommendation.nodes))
         self._record_demand(recommendation, forecast)
@@ -206,7 +213,7 @@ class Exporter:
             for cost in recommendation.placed.by_mode:
                 self._placed_cost.labels(policy, str(cost.mode)).set(cost.usd_per_hour)
 
-    def _record_risk(self, recommendation: Recommendation) -> None:
+    def _record_plan(self, recommendation: Recommendation) -> None:
         policy, risk = recommendation.policy, recommendation.risk
         self._spot_share.labels(policy).set(risk.spot_share)
         self._pool_share.labels(policy).set(risk.worst_pool_share)
@@ -222,6 +229,7 @@ class Exporter:
         self._demand.labels(policy, "now").set(sum(d.pods_now for d in demand))
         self._demand.labels(policy, "planned").set(sum(d.pods_planned for d in demand))
         if forecast is not None:
+            self._demand.labels(policy, "forecast_p05").set(forecast.p05)
             self._demand.labels(policy, "forecast_p50").set(forecast.p50)
             self._demand.labels(policy, "forecast_p95").set(forecast.p95)
 
@@ -229,6 +237,10 @@ class Exporter:
         self._model.remove_by_labels({"policy": policy})
         if model:
             self._model.labels(policy, model).set(1)
+
+    def record_accepted(self, policy: Policy) -> None:
+        """Publish what a policy accepts of risk and cost."""
+        self._risk.record_accepted(policy)
 
     def record_calibration(self, policy: str, report: CalibrationReport | None) -> None:
         """Publish how well the forecasts of a policy keep their word; None where none is made."""
@@ -252,6 +264,10 @@ class Exporter:
         """From now on, ask ``figures`` at each scrape."""
         self.registry.register(PriceCollector(figures))
 
+    def watch_beliefs(self, report: Callable[[], BeliefsReport]) -> None:
+        """From now on, ask for the report at each scrape; it must not block."""
+        self.registry.register(BeliefCollector(report))
+
     def forget(self, policy: str) -> None:
         """Drop every series of a deleted policy; a plan nobody follows must not stay on a chart."""
         metrics = (
@@ -263,6 +279,7 @@ class Exporter:
         for metric in metrics:
             metric.remove_by_labels({"policy": policy})
         self._quality.forget(policy)
+        self._risk.forget(policy)
 
     @property
     def port(self) -> int:

@@ -11,14 +11,12 @@ from nodemix.operator.report.fan import Fan, draw_fan
 from nodemix.operator.report.pictures import (
     HISTORY_COLOR,
     HISTORY_SHOWN_S,
-    INK,
     PLAN_COLOR,
     Picture,
     grid_s,
     legend_above,
-    quiet,
-    to_svg,
 )
+from nodemix.operator.report.svg import INK, quiet, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,19 +6,30 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 from nodemix.forecasting.types import DemandForecast
+from nodemix.operator.report.actions import CHANGED, GONE, KEPT, NEW, actions
 from nodemix.operator.report.document import PlanDocument
+from nodemix.operator.report.heat import COLUMNS, heat_rows
+from nodemix.operator.report.options import CHOSEN
 from nodemix.operator.report.pictures import Picture
-from nodemix.operator.report.text import (
+from nodemix.operator.report.wording import (
     CLOSING_LINE,
+    OPTION_COLUMNS,
+    baseline_line,
+    blocker_line,
     bound_line,
+    capacity_lines,
+    fairness_lines,
+    header_line,
     marginal_prices,
     monthly,
     note_line,
+    option_figures,
     placed_line,
-    risk_line,
+    risk_lines,
     runner_up_name,
     runner_up_price,
     saving_sources,
+    sizes_line,
 )
 from nodemix.optimizer.placement.mode import PlacementMode
 
@@ -41,22 +52,50 @@ SOURCES = {
 """What each source of the saving means."""
 
 
+SIGNS = {
+    NEW: ("add", "a new pool"),
+    CHANGED: ("alter", "more or fewer nodes"),
+    GONE: ("remove", "none any more"),
+    KEPT: ("quiet", "as many as now"),
+}
+"""Class and meaning of the sign before a pool."""
+
+
 def render_html(document: PlanDocument, pictures: Sequence[Picture] = ()) -> str:
     """``document`` and ``pictures`` as one page; everything but the pictures is escaped."""
     return _template("report.html.j2").render(
         plan=document,
-        pictures=[(picture.caption, Markup(picture.svg)) for picture in pictures],  # noqa: S704
-        bound_line=bound_line(document),
-        risk_line=risk_line(document.risk),
-        monthly_saving=monthly(document.saving_usd_per_hour),
-        marginal_prices=marginal_prices(document),
-        placed_line=placed_line(document),
+        pictures=pictures,
+        actions=actions(document.pools),
+        signs=SIGNS,
+        heat_columns=COLUMNS,
+        heat_rows=heat_rows(document),
+        option_columns=OPTION_COLUMNS,
+        chosen=CHOSEN,
         modes=MODES,
         savings=[(name, usd, SOURCES[name]) for name, usd in saving_sources(document)],
         has_margins=any(pool.node_more_usd_per_hour is not None for pool in document.pools),
         notes=[(note.severity, note_line(note)) for note in document.notes],
-        closing_line=CLOSING_LINE,
+        **_lines(document),
     )
+
+
+def _lines(document: PlanDocument) -> dict[str, str | list[str]]:
+    """The sentences of the page, by the name that the template has for them."""
+    return {
+        "header_line": header_line(document),
+        "sizes_line": sizes_line(document),
+        "bound_line": bound_line(document),
+        "placed_line": placed_line(document),
+        "baseline_line": baseline_line(document.baseline, document.plan_usd_per_hour),
+        "monthly_saving": monthly(document.saving_usd_per_hour),
+        "marginal_prices": marginal_prices(document),
+        "risk_lines": risk_lines(document.risk),
+        "capacity_lines": capacity_lines(document.capacity),
+        "fairness_lines": fairness_lines(document.fairness),
+        "blocker_lines": [blocker_line(blocker) for blocker in document.blockers],
+        "closing_line": CLOSING_LINE,
+    }
 
 
 def render_forecast(
@@ -86,6 +125,8 @@ def _template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["trusted"] = Markup
+    environment.filters["option_figures"] = option_figures
     environment.filters["usd"] = _usd
     environment.filters["signed"] = _signed
     environment.filters["runner_up_name"] = runner_up_name

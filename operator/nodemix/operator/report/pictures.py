@@ -1,10 +1,5 @@
-"""Pictures of a plan, as SVG text that takes its text colour from the page.
+"""Pictures of a plan, as SVG: what it costs, what else could be had, what is demanded."""
 
-The same input gives the same bytes: no dates, fixed ids.
-"""
-
-import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,6 +8,8 @@ import numpy as np
 from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray
 from nodemix.operator.report.document import PlanDocument
 from nodemix.operator.report.fan import Fan, draw_fan
+from nodemix.operator.report.pareto import pareto_caption, pareto_picture, pareto_words
+from nodemix.operator.report.svg import INK, PICTURE_INCHES, label_axes, quiet, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,13 +22,19 @@ LEGEND_COLUMNS, WIDE_LEGEND_COLUMNS, WIDE_INCHES = 4, 8, 9.0
 
 SECONDS_PER_HOUR = 3600.0
 
-INK = "#010203"
-"""Stands for the colour of the page's text; becomes ``currentColor`` in the SVG."""
-
 HISTORY_COLOR = "#7d8590"
 PLAN_COLOR = "#2da44e"
 NOW_COLOR = "#cf5b46"
+BASELINE_COLOR = "#bf8700"
 BOUND_COLOR = "#9a6dd7"
+
+COST_CAPTION = (
+    "Cost of today's nodes, of the plan, and what no plan for the same pods can go below (proved)"
+)
+DEMAND_CAPTION = (
+    "Demand as it was and as it is forecast (the bands hold 50, 80 and 95 % of what may come), and "
+    "what the plan has room for until nodes bought next are ready"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,17 @@ class Picture:
 
     Args:
         svg: trusted markup; everything else in a report is escaped.
+        words: its figures, in a sentence; the caption where that says enough.
     """
 
     caption: str
     svg: str
+    words: str = ""
+
+    @property
+    def alternative(self) -> str:
+        """What is read aloud in its place."""
+        return self.words or self.caption
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,30 +84,41 @@ def plan_pictures(
     forecast: DemandForecast | None,
     covered_s: float = 0.0,
 ) -> tuple[Picture, ...]:
-    """What a report shows: the costs and, where there is a forecast, the demand.
+    """What a report shows: the costs, other plans and, where there is a forecast, the demand.
 
     Args:
         covered_s: the time the plan is for, which is the policy's lead time.
     """
-    pictures = [
-        Picture(
-            "Cost of today's nodes, of the plan, and what no plan can go below (proved)",
-            cost_picture(document),
-        )
-    ]
+    pictures = [Picture(COST_CAPTION, cost_picture(document), cost_words(document))]
+    if svg := pareto_picture(document):
+        pictures.append(Picture(pareto_caption(document), svg, pareto_words(document)))
     if history is not None and forecast is not None:
-        covered_h = covered_s / SECONDS_PER_HOUR
-        panels = [
-            replace(panel, covered_h=covered_h)
-            for panel in demand_panels(history, forecast, document)
-        ]
-        if panels:
-            caption = (
-                "Demand as it was, as it is forecast (the bands hold 50, 80 and 95 % of what may "
-                "come), and what the plan has room for until nodes bought next are ready"
-            )
-            pictures.append(Picture(caption, demand_picture(panels)))
+        panels = demand_panels(history, forecast, document)
+        pictures += _demand_pictures(panels, covered_s / SECONDS_PER_HOUR)
     return tuple(pictures)
+
+
+def _demand_pictures(panels: Sequence[DemandPanel], covered_h: float) -> list[Picture]:
+    """One for each panel, which finds room on a phone; the first one explains them all."""
+    return [
+        Picture(
+            f"{DEMAND_CAPTION if number == 0 else 'Likewise'}: {panel.title}",
+            demand_picture(replace(panel, covered_h=covered_h)),
+            demand_words(panel),
+        )
+        for number, panel in enumerate(panels)
+    ]
+
+
+def demand_words(panel: DemandPanel) -> str:
+    """What the panel shows at its ends, for people who do not see it."""
+    low, high = panel.fan.bands[0]
+    room = "" if panel.planned is None else f", the plan has room for {panel.planned}"
+    return (
+        f"Pods of {panel.title}: median {panel.fan.median[0]:.0f} now and "
+        f"{panel.fan.median[-1]:.0f} at the end of the forecast, 95 % within "
+        f"{low.min():.0f} to {high.max():.0f}{room}"
+    )
 
 
 def demand_panels(
@@ -115,19 +136,14 @@ def demand_panels(
     return tuple(panels)
 
 
-def demand_picture(panels: Sequence[DemandPanel]) -> str:
-    """History, fan of the forecast and planned capacity of each panel, as SVG."""
+def demand_picture(panel: DemandPanel) -> str:
+    """History, fan of the forecast and planned capacity, as SVG."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, only for pictures
 
-    columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(5.0 * columns, 2.7 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis, panel in zip(axes, panels, strict=False):
-        _draw_panel(axis, panel)
-    for axis in axes[len(panels) :]:
-        axis.set_visible(False)
-    legend_above(figure, axes[0])
+    figure = Figure(figsize=(PICTURE_INCHES, 2.7), layout="constrained")
+    axis = figure.subplots()
+    _draw_panel(axis, panel)
+    legend_above(figure, axis)
     return to_svg(figure, salt="demand")
 
 
@@ -148,39 +164,41 @@ def legend_above(figure: "Figure", axis: "Axes") -> None:
 
 
 def cost_picture(document: PlanDocument) -> str:
-    """Cost now, of the plan and of the lower bound as bars, as SVG."""
+    """Cost now, of the baseline, of the plan and of the lower bound as bars, as SVG."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, only for pictures
 
-    names = ["now", "plan", "lower bound"]
-    costs = [
-        document.current_usd_per_hour,
-        document.plan_usd_per_hour,
-        document.lower_bound_usd_per_hour,
-    ]
-    colors = [NOW_COLOR, PLAN_COLOR, BOUND_COLOR]
-    figure = Figure(figsize=(7.0, 1.7), layout="constrained")
+    names, costs, colors = zip(*_bars(document), strict=True)
+    figure = Figure(figsize=(PICTURE_INCHES, 0.8 + 0.34 * len(names)), layout="constrained")
     axis = figure.subplots()
     drawn = axis.barh(names, costs, color=colors, height=0.62)
-    axis.bar_label(drawn, [f"{c:.2f}" for c in costs], padding=4, color=INK, fontsize=9)
+    axis.bar_label(drawn, [f"{cost:.2f}" for cost in costs], padding=4, color=INK, fontsize=9)
     axis.invert_yaxis()
-    axis.margins(x=0.12)
-    axis.set_xlabel("USD per hour", color=INK, fontsize=9)
+    axis.margins(x=0.16)
+    label_axes(axis, "USD per hour")
     quiet(axis)
     return to_svg(figure, salt="cost")
 
 
-def to_svg(figure: "Figure", salt: str) -> str:
-    """``figure`` as an SVG element to put into a page; the same figure gives the same text."""
-    from matplotlib import rc_context  # noqa: PLC0415 - half a second, only for pictures
+def cost_words(document: PlanDocument) -> str:
+    """The bars for people who do not see them."""
+    said = [f"{name} {cost:.4f}" for name, cost, _ in _bars(document)]
+    return f"USD per hour: {', '.join(said)}"
 
-    buffer = io.StringIO()
-    with rc_context({"svg.hashsalt": salt, "svg.fonttype": "none", "font.family": "sans-serif"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
-    element = text[text.index("<svg") :]
-    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    element = re.sub(r'<g id="[^"]*"', "<g", element)  # ids would collide between two pictures
-    return element.replace(INK, "currentColor")
+
+def _bars(document: PlanDocument) -> list[tuple[str, float, str]]:
+    """Name, length and colour."""
+    baseline = document.baseline
+    other = (
+        []
+        if baseline is None or baseline.usd_per_hour is None
+        else [(baseline.name, baseline.usd_per_hour, BASELINE_COLOR)]
+    )
+    return [
+        ("now", document.current_usd_per_hour, NOW_COLOR),
+        *other,
+        ("plan", document.plan_usd_per_hour, PLAN_COLOR),
+        ("lower bound", document.lower_bound_usd_per_hour, BOUND_COLOR),
+    ]
 
 
 def _leaves(history: DemandHistory) -> list[str]:
@@ -235,22 +253,11 @@ def _draw_panel(axis: "Axes", panel: DemandPanel) -> None:
             max(panel.covered_h, shortest_h),
             color=PLAN_COLOR,
             linewidth=3.0,
-            label="planned, until new nodes are ready",
+            label="planned",
         )
         title = f"{title}: room for {panel.planned} pods"
     axis.set_title(title, color=INK, fontsize=9, loc="left")
     axis.set_ylim(bottom=0.0)
     axis.margins(y=0.15)
-    axis.set_xlabel("hours from now", color=INK, fontsize=8)
-    axis.set_ylabel("pods", color=INK, fontsize=8)
+    label_axes(axis, "hours from now", "pods")
     quiet(axis)
-
-
-def quiet(axis: "Axes") -> None:
-    """Axes in the page's text colour, without a box."""
-    axis.tick_params(colors=INK, labelsize=8)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axis.spines[side].set_color(INK)
-        axis.spines[side].set_alpha(0.5)

@@ -1,9 +1,10 @@
 """The parts of a plan document that say what placing its pods costs, and what leads them."""
 
 from nodemix.operator.report.part import Part, Usd, usd
+from nodemix.optimizer.packed import PlacedCost
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.planned import PlannedSteering
-from nodemix.optimizer.plan import PlacedCost, Recommendation
+from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.snapshot import Selector
 from pydantic import Field
 
@@ -83,15 +84,25 @@ class SteeringEntry(Part):
 
 def placed_entry(recommendation: Recommendation) -> PlacedEntry | None:
     """The costs in whole micro-USD; None where today's nodes are kept."""
-    placed, kept = recommendation.placed, recommendation.saving_kept_share
+    placed = recommendation.placed
     if placed is None:
         return None
+    cost = usd(placed.chosen.usd_per_hour)
     return PlacedEntry(
         mode=placed.mode,
-        usd_per_hour=usd(placed.chosen.usd_per_hour),
-        saving_kept_share=None if kept is None else round(kept, SHARE_DECIMALS) + 0.0,
+        usd_per_hour=cost,
+        saving_kept_share=_saving_kept_share(recommendation, cost),
         by_mode=tuple(_mode_entry(cost) for cost in placed.by_mode),
     )
+
+
+def _saving_kept_share(recommendation: Recommendation, placed_usd_per_hour: float) -> float | None:
+    """Of the figures as they are shown, so that a reader finds the same."""
+    now = usd(recommendation.current_usd_per_hour)
+    saving = usd(now - usd(recommendation.plan_usd_per_hour))
+    if saving <= 0.0:
+        return None
+    return round((now - placed_usd_per_hour) / saving, SHARE_DECIMALS) + 0.0
 
 
 def _mode_entry(cost: PlacedCost) -> ModeEntry:

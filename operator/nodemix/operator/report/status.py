@@ -20,13 +20,22 @@ from nodemix.operator.api.plan import (
     PoolSpec,
     QuotaSpec,
     ReleaseSpec,
-    RiskSpec,
     SteeringSpec,
     UnplaceableSpec,
 )
 from nodemix.operator.api.policy import NodeMixPolicyStatus, Placement
 from nodemix.operator.api.values import API_VERSION
 from nodemix.operator.report.placing import values_by_label
+from nodemix.operator.report.status_risk import (
+    SENTENCE,
+    baseline_spec,
+    blocker_specs,
+    capacity_spec,
+    chosen_option,
+    option_specs,
+    risk_spec,
+    sharing_spec,
+)
 from nodemix.optimizer.catalog.types import Catalog
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.planned import (
@@ -40,7 +49,6 @@ from nodemix.optimizer.plan import PlannedNodes, PoolChange, Recommendation
 PLAN_LIFETIME = timedelta(hours=1)
 """After an hour demand and prices have moved on; a plan still wanted is decided again."""
 
-SENTENCE = 1024
 HASH_DIGITS = 10
 
 
@@ -51,20 +59,25 @@ def percent(part: float, whole: float) -> float:
 
 def to_status(recommendation: Recommendation, plan_name: str | None) -> NodeMixPolicyStatus:
     """The numbers of a policy's status; conditions are set apart."""
-    placed = recommendation.placed
+    placed, risk = recommendation.placed, recommendation.risk
+    chosen, baseline = chosen_option(recommendation), recommendation.baseline
     return NodeMixPolicyStatus(
         plan_name=plan_name,
         decided_at=datetime.fromtimestamp(recommendation.made_at_s, UTC),
         nodes_now=sum(pool.nodes_now for pool in recommendation.pools),
         nodes_plan=sum(nodes.count for nodes in recommendation.nodes),
-        spot_percent=100.0 * recommendation.risk.spot_share,
+        spot_percent=100.0 * risk.spot_share,
         usd_per_hour_now=recommendation.current_usd_per_hour,
         usd_per_hour_plan=recommendation.plan_usd_per_hour,
         usd_per_hour_placed=placed.chosen.usd_per_hour if placed else None,
         usd_per_hour_lower_bound=recommendation.lower_bound_usd_per_hour,
+        usd_per_hour_expected=chosen.expected_usd_per_hour if chosen else None,
+        usd_per_hour_baseline=baseline.usd_per_hour if baseline else None,
         saving_percent=_saving_percent(recommendation),
         gap_percent=100.0 * recommendation.gap,
-        shortfall_probability=recommendation.risk.shortfall_probability,
+        shortfall_probability=risk.shortfall_probability,
+        cvar_percent=100.0 * risk.cvar if risk.scenarios else None,
+        worst_pool_loss_percent=100.0 * risk.worst_pool_loss if risk.scenarios else None,
         forecast_model=recommendation.forecast_model or None,
         unplaceable_pods=sum(entry.pods for entry in recommendation.unplaceable),
     )
@@ -99,7 +112,12 @@ def to_plan_spec(
         gap_percent=100.0 * recommendation.gap,
         placed=_placed(recommendation),
         steering=_steering(recommendation.steering),
-        risk=_risk(recommendation),
+        risk=risk_spec(recommendation.risk),
+        capacity=capacity_spec(recommendation.capacity),
+        options=option_specs(recommendation.options),
+        fairness=sharing_spec(recommendation.fairness),
+        baseline=baseline_spec(recommendation.baseline),
+        blockers=blocker_specs(recommendation.blockers),
         reasons=_sentences(recommendation.reasons, 100),
         assumptions=_sentences(recommendation.assumptions, 100),
         notes=_sentences((str(note) for note in recommendation.notes), 1000),
@@ -173,16 +191,6 @@ def _quota(quota: CohortQuota) -> QuotaSpec:
 def _pins(pins: CohortPins) -> PinsSpec:
     pods = {str(workload): count for workload, count in pins.pods}
     return PinsSpec(cohort=pins.cohort, nodes=pins.nodes, pods=pods)
-
-
-def _risk(recommendation: Recommendation) -> RiskSpec:
-    risk = recommendation.risk
-    return RiskSpec(
-        shortfall_probability=risk.shortfall_probability,
-        spot_percent=100.0 * risk.spot_share,
-        worst_pool_percent=100.0 * risk.worst_pool_share,
-        interruptions_per_day=risk.interruptions_per_day,
-    )
 
 
 def _pool(pool: PoolChange) -> PoolSpec:

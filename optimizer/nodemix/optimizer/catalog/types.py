@@ -33,6 +33,9 @@ class InstanceType:
     taints: tuple[Taint, ...] = ()
 
 
+PoolKey = tuple[str, str, CapacityType]
+"""Instance type, zone and market."""
+
 OfferVariant = tuple[str, str, CapacityType, str, bool]
 """Instance type, zone, market, terms, and whether the node runs already."""
 

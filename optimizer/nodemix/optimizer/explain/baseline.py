@@ -6,12 +6,13 @@ the least with which the nodes fall short no more often than the plan does on th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.explain.karpenter_nodes import Fleet, Market, SetUp, consolidate, provision
-from nodemix.optimizer.plan import Baseline, Packing, Risk
+from nodemix.optimizer.explain.types import Baseline
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.problem.types import IntArray, Problem
 
 NAME = "karpenter-like"
@@ -23,7 +24,7 @@ SIZES_VCPUS = (np.inf, 96.0, 64.0, 48.0, 32.0, 16.0, 8.0)
 """Largest types among which each pool has its choice."""
 
 Shortfall = Callable[[Packing], float]
-RiskOf = Callable[[Packing], Risk]
+Judge = Callable[[Baseline, Packing], Baseline]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def karpenter_like(
     shortfall: Shortfall | None = None,
     accepted: float = 0.0,
     kept: Kept | None = None,
-    risk: RiskOf | None = None,
+    judge: Judge | None = None,
     *,
     buys_spot: bool = True,
 ) -> Baseline | None:
@@ -52,7 +53,8 @@ def karpenter_like(
         shortfall: how often a packing falls short on the paths that the plan was scored on; None
             without a forecast, then there is no headroom.
         accepted: how often the plan does.
-        risk: of a packing; None leaves it out.
+        judge: fills in what the baseline's packing risks and costs once placed; None leaves both
+            out.
         buys_spot: whether the policy allows any spot.
 
     Returns:
@@ -73,10 +75,9 @@ def karpenter_like(
     if found is None:
         return None
     baseline = _baseline(market, set_up, found, kept)
-    if found.fleet is None or risk is None:
+    if found.fleet is None or judge is None:
         return baseline
-    packed = risk(market.to_packing(found.fleet))
-    return replace(baseline, cvar=packed.cvar, worst_pool_loss=packed.worst_pool_loss)
+    return judge(baseline, market.to_packing(found.fleet))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

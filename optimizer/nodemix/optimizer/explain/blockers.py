@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from nodemix.optimizer.plan import Blocker
+from nodemix.optimizer.explain.types import Blocker
 from nodemix.optimizer.policy import WorkloadSelector
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.demand import SINGLE_REPLICA, PodCounts, Variant, count_pods

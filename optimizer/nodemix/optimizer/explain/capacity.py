@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from nodemix.optimizer.plan import CapacityChoice, PoolChange, Risk
+from nodemix.optimizer.plan import PoolChange
+from nodemix.optimizer.plan_risk import CapacityChoice, Risk
 from nodemix.optimizer.snapshot import CapacityType
 
 SECONDS_PER_MINUTE = 60.0

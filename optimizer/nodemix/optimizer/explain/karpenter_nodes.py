@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.packing.compiled import compiled
 from nodemix.optimizer.packing.fill import goes_in
 from nodemix.optimizer.packing.market import dominators
-from nodemix.optimizer.plan import PackedNodes, Packing
 from nodemix.optimizer.problem.caps import commitment_cap, spot_mask, vcpus_of
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray, Problem
 from nodemix.optimizer.risk.shortfall import node_limits

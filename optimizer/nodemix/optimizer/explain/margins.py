@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from nodemix.optimizer.plan import Packing, PoolKey, PoolMargins, Result, RunnerUp
+from nodemix.optimizer.catalog.types import PoolKey
+from nodemix.optimizer.packed import Packing, Result
+from nodemix.optimizer.plan import PoolMargins, RunnerUp
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray, OfferCap, Problem
 
 CAP_TOLERANCE = 1e-9

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from nodemix.optimizer.deadline import Deadline
+from nodemix.optimizer.packed import Packing, PlacedCost
 from nodemix.optimizer.placement.hosting import Hosting
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.placed import OWNED, arrival_order, place
 from nodemix.optimizer.placement.steering import Steering, steer
-from nodemix.optimizer.plan import Packing, PlacedCost
 from nodemix.optimizer.problem.types import Problem
 
 MOST_DRAWS = 8

@@ -1,7 +1,8 @@
 """What placing its pods adds to a plan, in sentences."""
 
+from nodemix.optimizer.packed import PlacedCost
 from nodemix.optimizer.placement.mode import PlacementMode
-from nodemix.optimizer.plan import PlacedCost, PlacedCosts, Recommendation
+from nodemix.optimizer.plan import PlacedCosts, Recommendation
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.snapshot import Note
 

@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from nodemix.optimizer.catalog.types import Catalog, Offer
-from nodemix.optimizer.plan import PlannedNodes, PoolChange, PoolKey, PoolMargins
+from nodemix.optimizer.catalog.types import Catalog, Offer, PoolKey
+from nodemix.optimizer.plan import PlannedNodes, PoolChange, PoolMargins
 from nodemix.optimizer.snapshot import Node, WorkloadKey
 
 NAMED_WORKLOADS = 2

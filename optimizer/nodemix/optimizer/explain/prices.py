@@ -1,7 +1,8 @@
 """What one more core, GiB or GPU would cost."""
 
 import numpy as np
-from nodemix.optimizer.plan import Prices, Result
+from nodemix.optimizer.packed import Result
+from nodemix.optimizer.plan import Prices
 from nodemix.optimizer.problem.types import FloatArray, Problem
 from nodemix.optimizer.resources import GPU_RESOURCE
 from scipy.optimize import nnls

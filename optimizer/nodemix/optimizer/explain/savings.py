@@ -23,9 +23,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from nodemix.optimizer.catalog.types import Catalog, InstanceType, Offer
+from nodemix.optimizer.catalog.types import Catalog, InstanceType, Offer, PoolKey
 from nodemix.optimizer.explain.prices import MIB_PER_GIB, MILLI_PER_CORE
-from nodemix.optimizer.plan import PoolKey, Prices, Result, Savings
+from nodemix.optimizer.packed import Result
+from nodemix.optimizer.plan import Prices, Savings
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.types import FloatArray
 from nodemix.optimizer.snapshot import CapacityType, WorkloadKey

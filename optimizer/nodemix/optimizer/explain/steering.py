@@ -2,10 +2,10 @@
 
 from collections import Counter
 
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.planned import CohortPins, CohortQuota, PlannedSteering
 from nodemix.optimizer.placement.steering import Steering, cohort_name, steer
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import Problem
 from nodemix.optimizer.snapshot import WorkloadKey
 

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from nodemix.optimizer.catalog.types import Offer
-from nodemix.optimizer.plan import ChurnCost, CommitmentUse, PlannedNodes, Result
+from nodemix.optimizer.packed import Result
+from nodemix.optimizer.plan import ChurnCost, CommitmentUse, PlannedNodes
 from nodemix.optimizer.policy import Churn
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.churn import LEAST_USD_PER_HOUR, InPlace, money_bound
@@ -63,13 +64,18 @@ def names_in_place(groups: Iterable[InPlace]) -> dict[Offer, Iterator[str]]:
 
 def churn_cost(
     built: BuiltProblem,
-    result: Result,
+    lower_bound_usd_per_hour: float,
     nodes: Iterable[PlannedNodes],
     plan_usd_per_hour: float,
     interruption_usd_per_hour: float,
     churn: Churn,
 ) -> ChurnCost | None:
-    """What getting from today's nodes to ``nodes`` costs; None where the policy gives no cost."""
+    """What getting from today's nodes to ``nodes`` costs; None where the policy gives no cost.
+
+    Args:
+        lower_bound_usd_per_hour: on money, changes and interruptions of the packing.
+        interruption_usd_per_hour: expected, of all spot nodes.
+    """
     if churn.node_change_usd <= 0:
         return None
     groups = tuple(nodes)
@@ -79,7 +85,7 @@ def churn_cost(
     objective = plan_usd_per_hour + new * churn.usd_per_node_hour + interruption_usd_per_hour
     # What the search counts for nodes that cost nothing is not in the objective shown.
     least = LEAST_USD_PER_HOUR * sum(commitment.count for commitment in built.commitments)
-    bound = result.lower_bound_usd_per_hour - least
+    bound = lower_bound_usd_per_hour - least
     return ChurnCost(
         nodes_in_place=tuple(name for name in movable if name in going_on),
         nodes_let_go=tuple(name for name in movable if name not in going_on),

@@ -37,10 +37,11 @@ from nodemix.optimizer.fairness.shares import (
     shares_of,
     wanted_amounts,
 )
+from nodemix.optimizer.fairness.types import Fairness
+from nodemix.optimizer.packed import Result
 from nodemix.optimizer.packing.greedy import share_values
 from nodemix.optimizer.packing.market import to_market
 from nodemix.optimizer.packing.warm import WarmStart
-from nodemix.optimizer.plan import Fairness, Result
 from nodemix.optimizer.policy import FairnessMode, Policy
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.types import FloatArray, IntArray

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from nodemix.optimizer.fairness.shares import Claim, Pods, shares_of, wanted_amounts
-from nodemix.optimizer.plan import Fairness, NamespaceShare
+from nodemix.optimizer.fairness.types import Fairness, NamespaceShare
 from nodemix.optimizer.policy import FairnessMode
 
 

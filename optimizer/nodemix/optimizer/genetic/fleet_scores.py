@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from nodemix.optimizer.genetic.fleet import FleetProblem
+from nodemix.optimizer.genetic.fleet import COST, CVAR, FleetProblem
 from nodemix.optimizer.problem.types import FloatArray, IntArray
 from numpy.typing import NDArray
 
@@ -44,6 +44,21 @@ def join(*broods: Brood) -> Brood:
     )
 
 
+def cost_cvar_front(brood: Brood) -> Brood:
+    """Plans that no other one beats in both cost and CVaR, by ascending cost."""
+    order = np.lexsort(brood.objectives.T[::-1])  # of equal ones the one of least churn
+    cost, cvar = brood.objectives[order][:, [COST, CVAR]].T
+    return brood.take(order[lower_left(cost, cvar)])
+
+
+def lower_left(cost: FloatArray, cvar: FloatArray) -> IntArray:
+    """Points that no other one beats in both, by ascending cost; of equal ones the first."""
+    order = np.lexsort((cvar, cost))
+    lowest_before = np.minimum.accumulate(np.append(np.inf, cvar[order]))[:-1]
+    best: IntArray = order[cvar[order] < lowest_before]
+    return best
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FleetScorer:
     """What depends on the problem alone.
@@ -62,7 +77,7 @@ class FleetScorer:
 
     def shortage(self, counts: IntArray) -> Float32Array:
         """What is lacking in the scarcest dimension, as a share of demand: (plans, scenarios)."""
-        shortage: Float32Array = np.maximum(self._lacking(counts).max(axis=0), 0.0)
+        shortage: Float32Array = np.maximum(self.lacking(counts).max(axis=0), 0.0)
         return shortage
 
     def score(self, counts: IntArray) -> Brood:
@@ -81,14 +96,15 @@ class FleetScorer:
             cvar[chunk], worth[chunk] = self._tail(counts[chunk])
         return cvar, worth
 
-    def _lacking(self, counts: IntArray | FloatArray) -> Float32Array:
+    def lacking(self, counts: IntArray | FloatArray) -> Float32Array:
         """Demand not served, negative where there is more: (dimensions, plans, scenarios)."""
-        served = _product(counts.astype(np.float32), self.coverage)
+        held = np.flatnonzero(counts.any(axis=0))  # few of all pools, where plans are alike
+        served = _product(counts[:, held].astype(np.float32), self.coverage[:, held])
         lacking: Float32Array = np.subtract(self.asked[:, None, :], served, out=served)
         return lacking
 
     def _tail(self, counts: IntArray | FloatArray) -> tuple[FloatArray, Float32Array]:
-        by_dimension = self._lacking(counts)
+        by_dimension = self.lacking(counts)
         lacking = by_dimension.max(axis=0)
         worst = math.ceil(self.tail)
         first = lacking.shape[1] - worst
@@ -97,8 +113,10 @@ class FleetScorer:
         shortage = np.maximum(ranked, 0.0).sum(axis=1, dtype=np.float64)
         shortage -= (worst - self.tail) * np.maximum(edge, 0.0)
         counted = (lacking >= edge[:, None]) & (lacking > 0.0)
-        hurting = (counted & (by_dimension >= lacking)).astype(np.float32)
-        worth = _product(hurting, self.coverage.transpose(0, 2, 1)).sum(axis=0)
+        bad = np.flatnonzero(counted.any(axis=0))
+        hurting = counted[:, bad] & (by_dimension[:, :, bad] >= lacking[:, bad])
+        covered = self.coverage[:, :, bad].transpose(0, 2, 1)
+        worth = _product(hurting.astype(np.float32), covered).sum(axis=0)
         return shortage / self.tail, worth / np.float32(self.tail)
 
     def _concentration(self, counts: IntArray) -> FloatArray:

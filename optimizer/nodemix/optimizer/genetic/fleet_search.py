@@ -8,12 +8,18 @@ from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.errors import ParameterError
 from nodemix.optimizer.genetic.fleet import (
     COST,
-    CVAR,
     OBJECTIVES,
     FleetFront,
     FleetProblem,
 )
-from nodemix.optimizer.genetic.fleet_scores import Brood, coverage, join, make_scorer
+from nodemix.optimizer.genetic.fleet_polish import make_polisher
+from nodemix.optimizer.genetic.fleet_scores import (
+    Brood,
+    cost_cvar_front,
+    coverage,
+    join,
+    make_scorer,
+)
 from nodemix.optimizer.genetic.fleet_variation import make_breeder
 from nodemix.optimizer.problem.types import FloatArray, IntArray
 
@@ -30,6 +36,7 @@ class FleetSearchParams:
         generations: at most; the deadline usually comes first.
         reach: how many places by cost the two parents of a child lie apart at most.
         guided: share of the children whose father is a fractional seed.
+        polish_rounds: of the front of cost and CVaR after each generation.
         from_archive: share of the children whose parents lie on the front of cost and CVaR.
     """
 
@@ -38,9 +45,11 @@ class FleetSearchParams:
     reach: int = 10
     from_archive: float = 0.8
     guided: float = 0.7
+    polish_rounds: int = 6
 
     def __post_init__(self) -> None:
-        for name, least in (("population", 4), ("generations", 0), ("reach", 1)):
+        bounds = (("population", 4), ("generations", 0), ("reach", 1), ("polish_rounds", 0))
+        for name, least in bounds:
             if getattr(self, name) < least:
                 raise ParameterError(f"{name} must be at least {least}, got {getattr(self, name)}")
         for name in ("from_archive", "guided"):
@@ -111,11 +120,12 @@ def evolve_fleet(
         if deadline.has_passed:
             break
         evolution.advance()
+        evolution.polish(deadline)
     return evolution.front()
 
 
 class FleetEvolution:
-    """A population, and the front of cost and CVaR of everything ever seen.
+    """A population, and the front of cost and CVaR of everything ever seen, the archive.
 
     Args:
         seeds: as in `evolve_fleet`.
@@ -138,9 +148,17 @@ class FleetEvolution:
         whole = [self._whole(step(seeds)) for step in (np.floor, np.rint, np.ceil)]
         alone = self._whole(_alone(problem))
         starts = np.concatenate([*whole, today, alone, nothing.astype(np.int64)])
-        self.archive = _cost_cvar_front(self._scorer.score(np.unique(starts, axis=0)))
+        self.archive = cost_cvar_front(self._scorer.score(np.unique(starts, axis=0)))
         self.seeds = self._scorer.score(self._settled(whole[1]))
-        self.population = self._survivors(self._first())
+        first = self._first()
+        self.archive = cost_cvar_front(join(self.archive, first))
+        self.population = self._survivors(join(self.archive, first))
+        dearest = float(self._guide.cost[-1]) or np.inf  # without seeds all of the front is wanted
+        self._polisher = make_polisher(problem, self._scorer, dearest, rng)
+
+    def polish(self, deadline: Deadline) -> None:
+        """Better the archive by triples of moves."""
+        self.archive = self._polisher.polish(self.archive, self._params.polish_rounds, deadline)
 
     def advance(self) -> None:
         """Breed a generation of children and let the best of old and new survive."""
@@ -151,13 +169,17 @@ class FleetEvolution:
         pairs = join(mothers, others), np.concatenate([fathers, their_fathers])
         children = self._breeder.breed(pairs[0], self._guided(*pairs))
         brood = self._scorer.score(np.unique(children, axis=0))
-        self.archive = _cost_cvar_front(join(self.archive, brood))
+        self.archive = cost_cvar_front(join(self.archive, brood))
         self.population = self._survivors(join(self.population, brood))
 
     def front(self) -> FleetFront:
-        """Plans of the archive and the population that no other one dominates."""
-        everyone = join(self.archive, self.population)
-        best = everyone.take(undominated(everyone.objectives))
+        """The archive, and plans of the population that no other one dominates."""
+        others = self.population.take(undominated(self.population.objectives))
+        no_worse = self.archive.objectives[None] <= others.objectives[:, None]
+        beaten = np.any(np.all(no_worse, axis=2), axis=1)
+        others = others.take(np.flatnonzero(~beaten))
+        best = join(self.archive, others)  # of the archive, none is beaten in the first two
+        best = best.take(np.argsort(best.objectives[:, COST], kind="stable"))
         return FleetFront(best.counts, best.objectives)
 
     def _whole(self, counts: FloatArray) -> IntArray:
@@ -177,7 +199,7 @@ class FleetEvolution:
         costs = self._rng.choice(self._guide.cost, self._params.population)
         costs *= self._rng.uniform(1.0, SPREAD, len(costs))
         counts = self._whole(self._breeder.rounded(self._guide.at_cost(costs)).astype(np.float64))
-        return join(self.archive, self._scorer.score(counts))
+        return self._scorer.score(counts)
 
     def _guided(self, mothers: Brood, fathers: IntArray) -> FloatArray:
         """The fathers, some replaced by the fractional plan of the mother's cost."""
@@ -214,14 +236,6 @@ def _alone(problem: FleetProblem) -> FloatArray:
     most = problem.most_nodes.astype(np.float64)
     nodes = np.divide(1.0, served, out=np.zeros(len(served)), where=served > 0.0)
     return np.diag(np.minimum(np.ceil(nodes), most))
-
-
-def _cost_cvar_front(brood: Brood) -> Brood:
-    """Plans that no other one beats in both cost and CVaR, by ascending cost."""
-    order = np.lexsort(brood.objectives.T[::-1])
-    cvar = brood.objectives[order, CVAR]
-    lowest_before = np.minimum.accumulate(np.concatenate([[np.inf], cvar[:-1]]))
-    return brood.take(order[cvar < lowest_before])
 
 
 def undominated(objectives: FloatArray) -> IntArray:

@@ -7,13 +7,13 @@ import numpy as np
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.genetic.placed_plan import PlacedPlan
 from nodemix.optimizer.genetic.placed_search import PlacedParams, PlacedSearch
+from nodemix.optimizer.packed import PlacedCost
 from nodemix.optimizer.packing.alternatives import distinct_drafts
 from nodemix.optimizer.packing.bound import Duals
 from nodemix.optimizer.packing.draft import Draft
 from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.trials import Trials
-from nodemix.optimizer.plan import PlacedCost
 from nodemix.optimizer.problem.types import FloatArray, IntArray, Problem
 
 JUDGED = 0.2

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.packing.market import Market
-from nodemix.optimizer.plan import PackedNodes, Packing
 from nodemix.optimizer.problem.types import FloatArray, IntArray
 
 

@@ -1,9 +1,9 @@
 """The best plan so far, some others worth showing, and when they were found."""
 
 from nodemix.optimizer.deadline import Clock
+from nodemix.optimizer.packed import Milestone
 from nodemix.optimizer.packing.draft import Draft, trim
 from nodemix.optimizer.packing.market import Market
-from nodemix.optimizer.plan import Milestone
 
 ELITE = 8
 """Drafts kept; the search for alternatives starts from them."""

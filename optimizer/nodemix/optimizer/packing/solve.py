@@ -6,6 +6,7 @@ import numpy as np
 from nodemix.optimizer.catalog.types import InstanceType, Offer
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.genetic.placed_choice import ScoredPlan, choose_placed
+from nodemix.optimizer.packed import Alternative, Result
 from nodemix.optimizer.packing.alternatives import distinct_drafts
 from nodemix.optimizer.packing.draft import to_packing
 from nodemix.optimizer.packing.market import Market, to_market
@@ -13,7 +14,6 @@ from nodemix.optimizer.packing.search import Search, require_best
 from nodemix.optimizer.packing.seeds import freeze, thaw
 from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.placement.mode import PlacementMode
-from nodemix.optimizer.plan import Alternative, Result
 from nodemix.optimizer.problem.types import IntArray, OfferCap, Problem, Row
 from nodemix.optimizer.resources import Resources
 from nodemix.optimizer.snapshot import CapacityType, WorkloadKey

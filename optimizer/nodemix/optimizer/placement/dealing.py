@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.placement.steering import (
     COHORT_LABEL,
     PLANNED_NODE_LABEL,
@@ -12,7 +13,6 @@ from nodemix.optimizer.placement.steering import (
     cohort_name,
 )
 from nodemix.optimizer.placement.unfolded import node_groups
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import IntArray, Problem
 from nodemix.optimizer.snapshot import Requirement, Selector
 

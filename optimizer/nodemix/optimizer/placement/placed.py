@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 from nodemix.optimizer.errors import ParameterError
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.placement.dealing import contests
 from nodemix.optimizer.placement.hosting import Hosting
 from nodemix.optimizer.placement.mode import PlacementMode
@@ -24,7 +25,6 @@ from nodemix.optimizer.placement.steering import (
     steer,
 )
 from nodemix.optimizer.placement.unfolded import node_offers
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import IntArray, Problem
 
 SCORED = ("cpu_milli", "memory_mib")

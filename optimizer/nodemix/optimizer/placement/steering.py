@@ -10,10 +10,10 @@ from nodemix.optimizer.catalog.labels import (
     offer_labels,
 )
 from nodemix.optimizer.catalog.types import Offer
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.planned import WorkloadAffinity
 from nodemix.optimizer.placement.unfolded import node_groups, node_limits
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import BoolArray, IntArray, Problem
 from nodemix.optimizer.snapshot import Requirement, Selector, WorkloadKey
 

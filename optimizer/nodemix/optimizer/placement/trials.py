@@ -8,6 +8,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.placement.hosting import Hosting
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.placement.placed import (
@@ -22,7 +23,6 @@ from nodemix.optimizer.placement.placed import (
 from nodemix.optimizer.placement.scheduler import PENDING, schedule
 from nodemix.optimizer.placement.spread import Spread, schedule_spread
 from nodemix.optimizer.placement.steering import decreasing_rows
-from nodemix.optimizer.plan import Packing
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray, Problem
 
 

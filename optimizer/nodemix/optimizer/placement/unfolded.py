@@ -1,7 +1,7 @@
 """The nodes of a packing one by one, empty, in the order of its groups."""
 
 import numpy as np
-from nodemix.optimizer.plan import Packing
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.problem.types import IntArray, Problem
 
 

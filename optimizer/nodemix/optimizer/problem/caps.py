@@ -57,7 +57,7 @@ def cap_problem(
         *_pool_shares(problem, policy.spot.max_pool_share, kept),
         *_group_shares(problem, policy.spot, kept),
         *_safe_pools(problem, safety, kept),
-        *_resting(problem, safety),
+        *_resting(problem, safety, kept),
         *_quotas(problem, policy.quotas, dict(kept.quotas)),
         *_commitments(problem, policy.commitments, dict(kept.terms)),
         *_in_place(problem, in_place),
@@ -94,16 +94,15 @@ def spot_mask(problem: Problem) -> BoolArray:
 
 def _spot_share(
     problem: Problem, spot: SpotRules, safety: Safety, kept: KeptShare
-) -> list[OfferCap]:
-    """Spot vCPUs <= share x all vCPUs; of the ways to say it, the tightest."""
-    name, share = tightest_spot_share(spot)
-    if safety.max_spot_share < share:
-        name, share = "slo.maxCvar", safety.max_spot_share
-    if share >= 1.0:
-        return []
-    coefficients = vcpus_of(problem) * (spot_mask(problem) - share)
+) -> Iterator[OfferCap]:
+    """Spot vCPUs <= share x all vCPUs: the policy's, and a tighter one that safety asks for."""
+    own = tightest_spot_share(spot)
+    asked = ("slo.maxCvar", safety.max_spot_share)
     kept_spot = sum(vcpus for _, vcpus in kept.spot_vcpus)
-    return [OfferCap(name, coefficients, share * kept.vcpus - kept_spot)]
+    for name, share in (own, asked) if asked[1] < own[1] else (own,):
+        if share < 1.0:
+            coefficients = vcpus_of(problem) * (spot_mask(problem) - share)
+            yield OfferCap(name, coefficients, share * kept.vcpus - kept_spot)
 
 
 def tightest_spot_share(spot: SpotRules) -> tuple[str, float]:
@@ -181,12 +180,18 @@ def _place(offer: Offer) -> Pool:
     return offer.instance.name, offer.zone
 
 
-def _resting(problem: Problem, safety: Safety) -> Iterator[OfferCap]:
+def _resting(problem: Problem, safety: Safety, kept: KeptShare) -> Iterator[OfferCap]:
     """No return to pools that a plan went away from, beyond the nodes that are still there."""
-    for pool, most in safety.resting:
-        own = np.array([offer.key == pool for offer in problem.offers], np.float64)
-        if own.any():
-            yield OfferCap(f"churn.noReturnHours ({'/'.join(pool)})", own, float(most))
+    taken = dict(kept.spot_vcpus)
+    for pool, running in safety.resting:
+        own = [i for i, offer in enumerate(problem.offers) if offer.key == pool]
+        if own:
+            offer = problem.offers[own[0]]
+            stay = taken.get(_place(offer), 0.0) / offer.instance.vcpus if offer.is_spot else 0.0
+            coefficients = np.zeros(len(problem.offers))
+            coefficients[own] = 1.0
+            most = max(0.0, running - stay)
+            yield OfferCap(f"churn.noReturnHours ({'/'.join(pool)})", coefficients, most)
 
 
 def _quotas(

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from nodemix.optimizer.catalog.labels import HOSTNAME_LABEL, offer_labels
 from nodemix.optimizer.catalog.types import InstanceType, Offer
-from nodemix.optimizer.plan import Packing
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.problem.types import FloatArray, Problem
 from nodemix.optimizer.resources import Resources
 from nodemix.optimizer.snapshot import Node

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from nodemix.optimizer.catalog.types import InstanceType
-from nodemix.optimizer.plan import Packing, PlannedNodes
+from nodemix.optimizer.packed import Packing
+from nodemix.optimizer.plan import PlannedNodes
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray, Problem
 from nodemix.optimizer.risk.hazard import PoolKey
 from nodemix.optimizer.risk.shortfall import NodeRoom, homeless_pods, node_limits, node_room

@@ -134,7 +134,7 @@ def search_front(
     deadline: Deadline,
     rng: np.random.Generator,
     params: FleetSearchParams,
-    seed_share: float = 0.3,
+    seed_share: float = 0.4,
 ) -> FleetFront:
     """Whole-node compromises of cost, CVaR, churn and concentration, by ascending cost.
 

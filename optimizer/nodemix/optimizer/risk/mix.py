@@ -7,7 +7,8 @@ import numpy as np
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.genetic.fleet import FleetProblem
 from nodemix.optimizer.genetic.fleet_search import FleetSearchParams
-from nodemix.optimizer.plan import FrontPoint, Packing
+from nodemix.optimizer.packed import Packing
+from nodemix.optimizer.plan_risk import FrontPoint
 from nodemix.optimizer.problem.caps import spot_mask
 from nodemix.optimizer.problem.churn import LEAST_USD_PER_HOUR
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray, OfferCap, Problem

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from nodemix.optimizer.catalog.types import Offer
-from nodemix.optimizer.plan import PlannedNodes, PoolRisk, Risk
+from nodemix.optimizer.plan import PlannedNodes
+from nodemix.optimizer.plan_risk import PoolRisk, Risk
 from nodemix.optimizer.problem.interruptions import Interruptions
 from nodemix.optimizer.problem.types import FloatArray, IntArray, Problem
 from nodemix.optimizer.risk.fleet_nodes import FleetNodes

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from nodemix.optimizer.plan import Packing
+from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.problem.types import BoolArray, IntArray, Problem
 from numba import njit
 

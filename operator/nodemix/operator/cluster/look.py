@@ -1,0 +1,20 @@
+"""The nodes at one moment, for whoever compares moments."""
+
+from dataclasses import dataclass
+
+from nodemix.operator.cluster.records import NodeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What can be seen of the nodes.
+
+    Args:
+        at_s: seconds since the epoch.
+        nodes: all there are.
+        departed: the last state of nodes that were deleted before, latest last; some of the many.
+    """
+
+    at_s: float
+    nodes: tuple[NodeRecord, ...]
+    departed: tuple[NodeRecord, ...] = ()
