@@ -44,6 +44,9 @@ FACTS = {
     "fairness.namespaces[].wanted_share": "needs the forecast; the index follows from it",
     "baseline.headroom": "tuned on paths that are not in the document",
     "baseline.usd_per_hour": "another way to choose nodes, whose nodes are not in the document",
+    "baseline.placed_usd_per_hour": "another way to choose nodes, which are not in the document",
+    "baseline.cvar": "another way to choose nodes, whose nodes are not in the document",
+    "baseline.worst_pool_loss": "another way to choose nodes, which are not in the document",
     "baseline.nodes": "another way to choose nodes, whose nodes are not in the document",
     "search_seconds": "a time",
 }

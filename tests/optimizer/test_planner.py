@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from time import monotonic
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ def plan(
         make_policy(search_s=0.1, **policy),
         make_catalog(*offers),
         np.random.default_rng(0),
-        monotonic,
+        process_time,
     )
 
 
@@ -219,10 +219,10 @@ def test_next_decision_can_start_from_the_last_one_without_any_time() -> None:
     offers = [make_offer(f"m5.{i}", 0.05 * i + 0.01, vcpus=i) for i in range(2, 9)]
     snapshot, catalog = make_snapshot(make_pods(30, cpu_milli=1300)), make_catalog(*offers)
     policy, rng = make_policy(search_s=0.2), np.random.default_rng(0)
-    first = decide(snapshot, None, policy, catalog, rng, monotonic)
+    first = decide(snapshot, None, policy, catalog, rng, process_time)
 
     hurried = replace(policy, search_s=1e-6)
-    second = decide(snapshot, None, hurried, catalog, rng, monotonic, first.warm)
+    second = decide(snapshot, None, hurried, catalog, rng, process_time, first.warm)
 
     assert second.plan_usd_per_hour <= first.plan_usd_per_hour
     assert second.warm is not None
@@ -247,7 +247,7 @@ def learned(*, beliefs: Beliefs, nodes: Sequence[Node] = (), **policy: Any) -> R
         make_policy(search_s=0.1, **policy),
         make_catalog(SPOT_A, SPOT_B),
         np.random.default_rng(0),
-        monotonic,
+        process_time,
         beliefs=beliefs,
     )
 
@@ -312,7 +312,7 @@ def test_a_plan_of_accepted_risk_survives_the_loss_of_any_pool() -> None:
         Policy(search_s=1.5),
         make_catalog(DEAR, *offers),
         np.random.default_rng(0),
-        monotonic,
+        process_time,
     )
 
     assert result.risk.worst_pool_loss <= 0.2

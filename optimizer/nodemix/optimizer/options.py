@@ -72,17 +72,23 @@ def plan_options(
         outlook: with scenarios that nothing was chosen on.
         keeps_today: the plan is to change nothing.
     """
-    plan = _bought("chosen", chosen, chosen.result.packing, "the cheapest plan of accepted risk")
+    plan = _bought("chosen", chosen, chosen.result.packing, "the cheapest plan found")
     cost = chosen.built.current_usd_per_hour
     as_today = replace(chosen.built, problem=today.problem)
     now = Offered("chosen", as_today, today.packing, today.kept, cost, "today's nodes stay")
-    first = to_option(setting, now if keeps_today else plan, outlook)
+    first = _honest(to_option(setting, now if keeps_today else plan, outlook))
     others = [
         to_option(setting, offered, outlook)
         for offered in _others(chosen, other, plan, now, today, keeps_today=keeps_today)
     ]
     worth_showing = [other for other in others if _is_a_choice(first, other)]
     return tuple(sorted([first, *worth_showing], key=lambda option: option.usd_per_hour))
+
+
+def _honest(chosen: PlanOption) -> PlanOption:
+    if chosen.meets_slo:
+        return chosen
+    return replace(chosen, why=f"{chosen.why}; none was found that keeps all that is accepted")
 
 
 def _others(
@@ -112,7 +118,7 @@ def _others(
 def _why_safer(candidate: Candidate) -> str:
     if candidate.safety.max_spot_share <= 0.0:
         return "nothing on spot"
-    return "smaller pools and more room"
+    return "smaller pools and more room; its placing was not looked at"
 
 
 def _steadier(chosen: Candidate, now: Offered, today: Today) -> Iterator[Offered]:

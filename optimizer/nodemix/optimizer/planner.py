@@ -169,15 +169,8 @@ def _recommend(
     plan_usd_per_hour = candidate.money_usd_per_hour()
     bound = max(money_bound_of(built, built.problem, result), candidate.money_bound_usd_per_hour)
     bound += built.kept_usd_per_hour
-    paper_usd_per_hour = plan_usd_per_hour + candidate.changes_usd_per_hour(policy)
     today = today_of(built)
-    hosting_usd_per_hour = candidate.hosting_usd_per_hour
-    risk_now = setting.risk(today.problem, today.packing, today.kept, setting.outlook)
-    breaks_more = _breaks_more(today, risk_now, candidate, policy)
-    less_risk = risk_now.usd_per_hour - candidate.risk.usd_per_hour
-    saving = built.current_usd_per_hour - paper_usd_per_hour + less_risk
-    keep_now = not breaks_more and _keeps_today(built, today, saving - hosting_usd_per_hour, policy)
-    is_lost = keep_now and not _keeps_today(built, today, saving, policy)
+    keep_now, is_lost = _keeps_today(setting, candidate, today)
     if keep_now:
         nodes = nodes_of_today(setting.snapshot, setting.catalog, built)
         cost = built.current_usd_per_hour
@@ -219,7 +212,9 @@ def _recommend(
         notes=(
             *built.notes,
             *_risk_notes(chosen, policy),
-            *lost_saving_note(policy, plan_usd_per_hour, hosting_usd_per_hour, is_lost=is_lost),
+            *lost_saving_note(
+                policy, plan_usd_per_hour, candidate.hosting_usd_per_hour, is_lost=is_lost
+            ),
         ),
     )
 
@@ -308,18 +303,26 @@ def _placed(
     return replace(placed, notes=(*placed.notes, *placing_note(placed)))
 
 
-def _keeps_today(built: BuiltProblem, today: Today, saving: float, policy: Policy) -> bool:
-    """Whether today's nodes hold all that the plan holds and the saving is too small.
+def _keeps_today(setting: Setting, candidate: Candidate, today: Today) -> tuple[bool, bool]:
+    """Whether today's nodes stay, and whether it is placing alone that eats the saving.
 
-    Args:
-        saving: USD per hour, with the expected cost of risk on both sides, and of placing and
-            changes on the plan's.
+    They stay where they hold all that the plan holds, break no more of the policy, and the saving
+    is too small: in money and the expected cost of risk, with changes and placing on the plan's
+    side.
     """
+    policy, built = setting.policy, candidate.built
     if not today.holds_everything:
-        return False
-    return saving < max(
-        policy.churn.min_saving_share * built.current_usd_per_hour, TOLERANCE_USD_PER_HOUR
-    )
+        return False, False
+    risk_now = setting.risk(today.problem, today.packing, today.kept, setting.outlook)
+    if _breaks_more(today, risk_now, candidate, policy):
+        return False, False
+    changes = candidate.changes_usd_per_hour(policy)
+    saving = built.current_usd_per_hour - candidate.money_usd_per_hour() - changes
+    saving += risk_now.usd_per_hour - candidate.risk.usd_per_hour
+    least = policy.churn.min_saving_share * built.current_usd_per_hour
+    least = max(least, TOLERANCE_USD_PER_HOUR)
+    keeps = saving - candidate.hosting_usd_per_hour < least
+    return keeps, keeps and saving >= least
 
 
 def _demand(built: BuiltProblem, setting: Setting) -> tuple[WorkloadDemand, ...]:

@@ -8,6 +8,7 @@ from nodemix.operator.beliefs.keeper import BOOKS_PATH, NEWS_S, QUIET_S, BeliefK
 from nodemix.operator.cluster.look import Look
 from nodemix.operator.cluster.records import NodeRecord
 from nodemix.operator.errors import StaleViewError
+from nodemix.optimizer.risk.beliefs import PLAIN_SHARE
 from nodemix.optimizer.snapshot import CapacityType
 
 from tests.builders import SPOT, make_catalog, make_instance, make_offer

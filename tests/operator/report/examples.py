@@ -311,7 +311,8 @@ def a_weighed_recommendation() -> Recommendation:
             ),
         ),
         baseline=Baseline(
-            "karpenter-like", 0.18, 1.184, 17, "tuned on the same paths as the plan"
+            "karpenter-like", 0.18, 1.184, 17, "tuned on the same paths as the plan",
+            cvar=0.08, worst_pool_loss=0.41, placed_usd_per_hour=1.25,
         ),
         blockers=(
             Blocker(

@@ -60,7 +60,7 @@ SIZES = st.lists(
 
 def worth_of_patterns(
     market: Market, rows: np.ndarray, offer: int, rng: np.random.Generator
-) -> float:  # type: ignore[type-arg]
+) -> float:
     """The worth of pods thrown into one node until nothing fits."""
     left, worth = market.room[offer].copy(), 0.0
     limits = market.limits.copy()

@@ -46,6 +46,15 @@ class BaselineEntry(Part):
     usd_per_hour: Usd | None = Field(description="Null where it finds no place for some pod.")
     nodes: Count
     why: str
+    placed_usd_per_hour: Usd | None = Field(
+        default=None, description="Expected once its pods are placed, in the plan's mode."
+    )
+    cvar: Share | None = Field(
+        default=None, description="Mean share of demand without a place in the worst 5 %."
+    )
+    worst_pool_loss: Share | None = Field(
+        default=None, description="Share of requests without a place if its worst pool goes whole."
+    )
 
 
 class BlockerEntry(Part):
@@ -92,10 +101,17 @@ def baseline_entry(baseline: Baseline | None) -> BaselineEntry | None:
     return BaselineEntry(
         name=baseline.name,
         headroom=baseline.headroom,
-        usd_per_hour=None if baseline.usd_per_hour is None else usd(baseline.usd_per_hour),
+        usd_per_hour=_usd_or_none(baseline.usd_per_hour),
         nodes=baseline.nodes,
         why=baseline.why,
+        placed_usd_per_hour=_usd_or_none(baseline.placed_usd_per_hour),
+        cvar=baseline.cvar,
+        worst_pool_loss=baseline.worst_pool_loss,
     )
+
+
+def _usd_or_none(amount: float | None) -> float | None:
+    return None if amount is None else usd(amount)
 
 
 def blocker_entry(blocker: Blocker) -> BlockerEntry:

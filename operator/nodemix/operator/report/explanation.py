@@ -94,7 +94,7 @@ def _sections(document: PlanDocument) -> Iterator[tuple[str, list[RenderableType
         ("Limits", [marginal_prices(document)]),
         ("Fairness", fairness_lines(document.fairness)),
         ("Blocked", [blocker_line(blocker) for blocker in document.blockers]),
-        ("Baseline", [baseline_line(document.baseline, document.plan_usd_per_hour)]),
+        ("Baseline", [baseline_line(document.baseline, document)]),
         ("Why", document.reasons),
         ("Assumed", document.assumptions),
         ("Not done", _not_done(document)),

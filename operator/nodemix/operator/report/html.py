@@ -87,7 +87,7 @@ def _lines(document: PlanDocument) -> dict[str, str | list[str]]:
         "sizes_line": sizes_line(document),
         "bound_line": bound_line(document),
         "placed_line": placed_line(document),
-        "baseline_line": baseline_line(document.baseline, document.plan_usd_per_hour),
+        "baseline_line": baseline_line(document.baseline, document),
         "monthly_saving": monthly(document.saving_usd_per_hour),
         "marginal_prices": marginal_prices(document),
         "risk_lines": risk_lines(document.risk),

@@ -275,17 +275,37 @@ OPTION_COLUMNS = ("$/h", "expected", "short", "CVaR", "worst pool", "changes", "
 loss if the worst pool is reclaimed, nodes changed, and whether the service level is kept."""
 
 
-def baseline_line(baseline: BaselineEntry | None, plan_usd_per_hour: float) -> str:
-    """What another way to choose nodes would cost; empty where nobody compared."""
+def baseline_line(baseline: BaselineEntry | None, document: PlanDocument) -> str:
+    """What another way to choose nodes would cost and risk; empty where nobody compared."""
     if baseline is None:
         return ""
     name = f"{baseline.name} with {baseline.headroom:.0%} headroom"
     if baseline.usd_per_hour is None:
         return _with_why(f"{name}: no place for some pod", baseline.why)
-    less = 1.0 - plan_usd_per_hour / baseline.usd_per_hour if baseline.usd_per_hour > 0 else 0.0
-    verdict = f"the plan is {abs(less):.1%} {'cheaper' if less >= 0 else 'dearer'}"
     cost = f"{money(baseline.usd_per_hour)} on {_plural(baseline.nodes, 'node')}"
-    return _with_why(f"{name}: {cost}, {verdict}", baseline.why)
+    verdict = _verdict(baseline.usd_per_hour, document.plan_usd_per_hour)
+    line = f"{name}: {cost}, {verdict}{_once_placed(baseline, document)}{_at_risk(baseline)}"
+    return _with_why(line, baseline.why)
+
+
+def _verdict(baseline_usd_per_hour: float, plan_usd_per_hour: float) -> str:
+    known = baseline_usd_per_hour > 0
+    less = 1.0 - plan_usd_per_hour / baseline_usd_per_hour if known else 0.0
+    return f"the plan is {abs(less):.1%} {'cheaper' if less >= 0 else 'dearer'}"
+
+
+def _once_placed(baseline: BaselineEntry, document: PlanDocument) -> str:
+    """Both once the scheduler has placed the pods, where that is known."""
+    if baseline.placed_usd_per_hour is None or document.placed is None:
+        return ""
+    verdict = _verdict(baseline.placed_usd_per_hour, document.placed.usd_per_hour)
+    return f"; once placed {money(baseline.placed_usd_per_hour)}, {verdict}"
+
+
+def _at_risk(baseline: BaselineEntry) -> str:
+    if baseline.worst_pool_loss is None:
+        return ""
+    return f"; without its worst spot pool {baseline.worst_pool_loss:.0%} would have no place"
 
 
 def _with_why(line: str, why: str) -> str:

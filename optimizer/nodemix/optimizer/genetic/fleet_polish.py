@@ -36,12 +36,14 @@ KEPT = 24
 """Best triples of a plan."""
 NODES = (-2, -1, 1, 2)
 """Of a move."""
-BEST_POOLS = 12
-"""Pools of most worth per dollar, of which nodes may be bought besides those held."""
+BEST_POOLS, HELD_POOLS = 12, 16
+"""Pools that are moved: those of most worth per dollar, and those with most nodes."""
 STEPS = 8192
+"""Of cost, in which the front is looked up."""
 NEAR = 1.5
 """Largest nodes; scenarios farther below the edge are taken to stay there."""
 SLACK = 1e-9
+"""Of the caps, for rounding."""
 MARGIN = 1.01
 """Of the costs that are wanted, around the plans that they come from."""
 
@@ -55,6 +57,7 @@ class FleetPolisher:
         coefficients: of the caps, scaled, shape (caps, pools).
         limits: shape (caps,).
         highest_usd_per_hour: of plans that are wanted.
+        _tried: counts of the plans whose triples are known; the only thing that changes.
     """
 
     problem: FleetProblem
@@ -128,13 +131,10 @@ class FleetPolisher:
         counts, worth = plans.counts[row], plans.worth[row]
         pools = self._pools(counts, worth)
         place, nodes = list_moves(counts, pools, NODES, self.problem.most_nodes)
-        load = nodes[:, None] * self.coefficients[:, pools].T[place]
-        slack = self.limits - self.coefficients @ counts
-        tight = np.flatnonzero(slack < 3.0 * load.max(axis=0))
-        start = self._start(plans.objectives[row], lacking, pools, slack[tight] + SLACK)
+        load, slack = self._caps(counts, nodes, pools[place])
+        start = self._start(plans.objectives[row], lacking, pools, slack)
         cost = nodes * self.problem.cost_usd_per_hour[pools][place]
         fall = nodes * worth[pools][place].astype(np.float64)
-        load = np.ascontiguousarray(load[:, tight])  # one layout: compiled once
         moves = Moves(place, nodes.astype(np.float32), cost, fall, load)
         triples, cvar = best_triples(start, moves, stairs, KEPT)
         changed = np.repeat(counts[None], len(triples), axis=0)
@@ -143,10 +143,20 @@ class FleetPolisher:
         )
         return changed, cvar
 
+    def _caps(
+        self, counts: IntArray, nodes: IntArray, pools: IntArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Load of moves on the caps that three of them could break, and the room under these."""
+        load = nodes[:, None] * self.coefficients[:, pools].T
+        slack = self.limits - self.coefficients @ counts
+        tight = np.flatnonzero(slack < 3.0 * load.max(axis=0))
+        return np.ascontiguousarray(load[:, tight]), slack[tight] + SLACK
+
     def _pools(self, counts: IntArray, worth: Float32Array) -> IntArray:
-        """Those held, and those of most worth per dollar."""
+        """The pools that are moved, ascending."""
         per_dollar = worth / self.problem.cost_usd_per_hour
-        return np.union1d(np.argsort(-per_dollar)[:BEST_POOLS], np.flatnonzero(counts))
+        held = np.argsort(-counts, kind="stable")[: min(HELD_POOLS, np.count_nonzero(counts))]
+        return np.union1d(np.argsort(-per_dollar)[:BEST_POOLS], held)
 
     def _start(
         self, objectives: FloatArray, lacking: Float32Array, pools: IntArray, slack: FloatArray

@@ -25,13 +25,18 @@ def meet_caps(market: Market, draft: Draft) -> Draft:
     return draft
 
 
+LEAST_GAIN = 1e-6
+"""Share of the largest weight on a cap, below which more nodes are no relief but rounding."""
+
+
 def _relief(market: Market, counts: FloatArray) -> tuple[int, int] | None:
     """Offer and number of nodes that bring the first broken cap back at the least price."""
     for cap in np.flatnonzero(market.breaks(counts)):
         lacking = market.cap_use(counts)[cap] - market.cap_limits[cap]
         gain = -market.cap_coefficients[cap]
         copies = np.ceil(lacking / np.maximum(gain, 1e-12) - CAP_TOLERANCE)
-        price = np.where(gain > 0.0, market.price * copies, np.inf)
+        is_relief = gain > LEAST_GAIN * np.abs(gain).max(initial=0.0)
+        price = np.where(is_relief, market.price * copies, np.inf)
         offer = int(price.argmin()) if len(price) else -1
         if offer >= 0 and np.isfinite(price[offer]):
             return offer, int(copies[offer])
