@@ -172,7 +172,7 @@ def test_expected_cost_is_the_sum_of_its_parts() -> None:
         risk.recourse_usd_per_hour,
         risk.shortage_usd_per_hour,
     )
-    assert one.expected_usd_per_hour(setting().policy) == pytest.approx(sum(parts))
+    assert one.expected_usd_per_hour == pytest.approx(sum(parts))
 
 
 @pytest.mark.xfail(

@@ -64,10 +64,15 @@ class Candidate:
         """Of further nodes for pods that the scheduler is expected to find no place for."""
         return cost_once_placed(self.result) - self.result.packing.cost_usd_per_hour
 
-    def expected_usd_per_hour(self, policy: Policy) -> float:
-        """What candidates are compared by: money and all that is expected beside it."""
-        beside = self.risk.usd_per_hour + self.hosting_usd_per_hour
-        return self.money_usd_per_hour() + self.changes_usd_per_hour(policy) + beside
+    @property
+    def expected_usd_per_hour(self) -> float:
+        """What candidates are compared by: what the search counted, and what may be lost beside.
+
+        The search counts money, changes, interruptions, and what holds back from a pool that was
+        hit lately.
+        """
+        later = self.risk.recourse_usd_per_hour + self.risk.shortage_usd_per_hour
+        return cost_once_placed(self.result) + self.built.kept_usd_per_hour + later
 
     def pool_limits(self, share: float) -> dict[Pool, int]:
         """Most nodes of each likely pool, so that none has more than a share of the plan's room."""
@@ -83,7 +88,7 @@ class Candidate:
 
     def badness(self, policy: Policy) -> tuple[int, float]:
         """Orders candidates: those whose risk is accepted first, then by expected cost."""
-        return self.broken(policy), self.expected_usd_per_hour(policy)
+        return self.broken(policy), self.expected_usd_per_hour
 
     def broken(self, policy: Policy) -> int:
         """How much of what the policy accepts it breaks, as far as its risk is known."""

@@ -208,8 +208,8 @@ def _is_clearly_better(careful: Candidate, best: Candidate, policy: Policy) -> b
     """Whether it breaks less, or as little and is expected to cost clearly less."""
     if _breaks_less(careful, best, policy):
         return True
-    expected = CLEARLY * best.expected_usd_per_hour(policy)
-    is_cheap = careful.expected_usd_per_hour(policy) < expected
+    expected = CLEARLY * best.expected_usd_per_hour
+    is_cheap = careful.expected_usd_per_hour < expected
     return is_cheap and not _breaks_less(best, careful, policy)
 
 

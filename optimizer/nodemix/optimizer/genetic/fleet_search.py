@@ -45,7 +45,7 @@ class FleetSearchParams:
     reach: int = 10
     from_archive: float = 0.8
     guided: float = 0.7
-    polish_rounds: int = 6
+    polish_rounds: int = 3
 
     def __post_init__(self) -> None:
         bounds = (("population", 4), ("generations", 0), ("reach", 1), ("polish_rounds", 0))
