@@ -136,7 +136,10 @@ def _accepted(
     rng: np.random.Generator,
     warm: WarmStart | None,
 ) -> Candidate:
-    """The best of the short searches, of which each asks for more safety than the one before."""
+    """The best of the short searches, of which each asks for more safety than the one before.
+
+    Where none of them keeps what is accepted, one without any spot is tried.
+    """
     until = deadline.within(ROUND_SHARE * deadline.left_s)
     best = made = _first(setting, safety, until, rng, warm)
     for _ in range(ROUNDS - 1):
@@ -149,7 +152,12 @@ def _accepted(
             break
         made = another
         best = min(best, made, key=lambda one: one.badness(setting.policy))
-    return best
+    if best.broken(setting.policy) == 0 or best.risk.spot_share == 0.0:
+        return best
+    until = deadline.within(ROUND_SHARE * deadline.left_s)
+    on_demand = replace(best.safety, max_spot_share=0.0)
+    steady = _if_feasible(setting, on_demand, until, rng, best.result.warm)
+    return steady if steady and _breaks_less(steady, best, setting.policy) else best
 
 
 def _first(

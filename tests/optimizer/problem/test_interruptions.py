@@ -4,6 +4,7 @@ import pytest
 from nodemix.optimizer.catalog.types import Offer
 from nodemix.optimizer.policy import SpotRules
 from nodemix.optimizer.problem.interruptions import (
+    STEP_SHARE,
     Interruptions,
     count_interruptions,
     interruptions_of,
@@ -60,10 +61,21 @@ def test_a_spot_pool_of_which_nothing_is_believed_costs_nothing_more() -> None:
 
 def test_a_pool_that_was_hit_lately_counts_as_dearer_by_the_saving_that_a_return_asks() -> None:
     careful = interruptions((SPOT_OFFER,), return_saving=0.25)
-    expected = careful.usd_per_node_hour(SPOT_OFFER)
+    calm = interruptions((), return_saving=0.25)
 
-    assert careful.counted_usd_per_node_hour(SPOT_OFFER) == pytest.approx(expected + 0.025)
-    assert careful.counted_usd_per_node_hour(LONELY) == careful.usd_per_node_hour(LONELY)
+    counted = careful.counted_usd_per_node_hour(SPOT_OFFER)
+    assert counted == pytest.approx(calm.counted_usd_per_node_hour(SPOT_OFFER) + 0.025)
+    assert careful.counted_usd_per_node_hour(LONELY) == calm.counted_usd_per_node_hour(LONELY)
+
+
+def test_reclaims_count_in_steps_that_never_say_too_much() -> None:
+    calm = interruptions(())
+    step = STEP_SHARE * SPOT_OFFER.price_usd_per_hour
+
+    counted = calm.counted_usd_per_node_hour(SPOT_OFFER)
+
+    assert counted <= calm.usd_per_node_hour(SPOT_OFFER) < counted + step
+    assert counted / step == pytest.approx(round(counted / step))
 
 
 def test_a_hit_on_a_spot_pool_does_not_make_its_twin_on_demand_dearer() -> None:
@@ -80,9 +92,8 @@ def test_the_catalog_says_what_is_counted_and_keeps_its_prices() -> None:
     ]
     by_key = counted.by_key()
     assert by_key[TWIN.key].interruption_usd_per_hour == 0.0
-    assert by_key[SPOT_OFFER.key].interruption_usd_per_hour == pytest.approx(
-        careful.usd_per_node_hour(SPOT_OFFER) + 0.01
-    )
+    counted_cost = careful.counted_usd_per_node_hour(SPOT_OFFER)
+    assert by_key[SPOT_OFFER.key].interruption_usd_per_hour == counted_cost > 0.01
     assert by_key[LONELY.key].interruption_usd_per_hour > 0.0
 
 

@@ -17,6 +17,9 @@ from nodemix.optimizer.packing.market import Market
 from nodemix.optimizer.packing.master import cap_scales, quiet_solver
 from nodemix.optimizer.problem.types import BoolArray, FloatArray
 
+LEAST_S = 1.0
+"""By the solver's own clock, of which a busy machine takes more than a tenth of a second's work."""
+
 MOST_GROUPS = 40
 """Sets of rows that the same offers can hold; further ones count with all rows alone."""
 
@@ -50,7 +53,7 @@ def aggregate_duals(market: Market, deadline: Deadline) -> Duals | None:
     for price, column in zip(market.price, matrix.T, strict=True):
         used = np.flatnonzero(column).astype(np.int32)
         solver.addCol(float(price), 0.0, highspy.kHighsInf, len(used), used, column[used])
-    solver.setOptionValue("time_limit", max(deadline.left_s, 0.001))
+    solver.setOptionValue("time_limit", max(deadline.left_s, LEAST_S))
     solver.run()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None

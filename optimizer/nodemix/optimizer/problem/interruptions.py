@@ -1,5 +1,6 @@
 """What the provider's reclaims are expected to cost, as a part of what a node is counted with."""
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -8,6 +9,9 @@ from nodemix.optimizer.policy import SpotRules
 from nodemix.optimizer.risk.beliefs import SECONDS_PER_HOUR, pool_of
 from nodemix.optimizer.risk.hazard import Hazard, PoolKey
 from nodemix.optimizer.snapshot import CapacityType
+
+STEP_SHARE = 0.005
+"""Of a node's price, the steps in which reclaims are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,18 @@ class Interruptions:
         return self.lost_per_hour(offer) * self.usd_per_node(offer)
 
     def counted_usd_per_node_hour(self, offer: Offer) -> float:
-        """The expected cost, and what holds back from a pool that was hit a while ago."""
+        """The expected cost, and what holds back from a pool that was hit a while ago.
+
+        In whole steps, never more than is expected: what is believed changes a little with each
+        look at the cluster, and a plan should not go back and forth between pools that are as good
+        as equal.
+        """
         caution = 0.0
         if offer.is_spot and pool_of(offer) in self.recently_hit:
             caution = self.spot.return_saving * offer.price_usd_per_hour
-        return self.usd_per_node_hour(offer) + caution
+        step = STEP_SHARE * offer.price_usd_per_hour
+        cost = self.usd_per_node_hour(offer)
+        return caution + (math.floor(cost / step) * step if step > 0.0 else cost)
 
 
 def interruptions_of(
