@@ -136,12 +136,18 @@ def test_a_tail_that_is_far_too_thick_asks_for_as_much_less_spot() -> None:
     assert twice.max_spot_share == pytest.approx(once.max_spot_share * MARGIN * 0.1 / 0.9)
 
 
-def test_all_that_is_too_risky_is_answered_at_once() -> None:
-    safety = asked(risk(0.5, 0.12, pool(A, 0.5)))
+def test_demand_that_is_short_is_covered_before_a_tail_is_blamed_on_spot() -> None:
+    once = asked(risk(0.5, 0.9, pool(A, 0.5)))
 
-    assert safety.level > 0.95
-    assert safety.over_provision > 0.0
-    assert safety.pool_limits
+    assert once.level > 0.95
+    assert once.pool_limits
+    assert (once.over_provision, once.max_spot_share) == (0.0, 1.0)
+
+
+def test_a_tail_that_the_highest_path_leaves_is_looked_at() -> None:
+    highest = Safety(level=1.0)
+
+    assert asked(risk(0.5, 0.12), highest).over_provision > 0.0
 
 
 shares = st.floats(0.0, 1.0)

@@ -27,7 +27,7 @@ far tighter than what follows from the other one, and its patterns are what that
 MOST_NODES = 1_000_000
 """More than any plan has."""
 
-NEXT_POOLS = 80
+NEXT_POOLS = 160
 """Limited along with a pool that is too large; limits on all of hundreds would slow the search."""
 
 

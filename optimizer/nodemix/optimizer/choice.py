@@ -20,7 +20,7 @@ from nodemix.optimizer.safety import MARGIN, as_chosen_by, safer, with_pool_limi
 from nodemix.optimizer.setting import Setting
 from nodemix.optimizer.snapshot import WorkloadKey
 
-ROUNDS = 4
+ROUNDS = 6
 """A plan whose risk is not accepted is made anew for more safety, at most this often."""
 
 ROUND_SHARE, CAREFUL_SHARE, PAPER_SHARE = 0.08, 0.06, 0.3
@@ -138,7 +138,8 @@ def _accepted(
 ) -> Candidate:
     """The best of the short searches, of which each asks for more safety than the one before.
 
-    Where none of them keeps what is accepted, one without any spot is tried.
+    Where none of them keeps what is accepted, one without any spot is tried. What the last decision
+    left was made for the safety that was found then: each starts from it where there is one.
     """
     until = deadline.within(ROUND_SHARE * deadline.left_s)
     best = made = _first(setting, safety, until, rng, warm)
@@ -147,7 +148,7 @@ def _accepted(
         if more == made.safety or deadline.has_passed:
             break
         until = deadline.within(ROUND_SHARE * deadline.left_s)
-        another = _if_feasible(setting, more, until, rng, made.result.warm)
+        another = _if_feasible(setting, more, until, rng, warm or made.result.warm)
         if another is None:
             break
         made = another
@@ -156,7 +157,7 @@ def _accepted(
         return best
     until = deadline.within(ROUND_SHARE * deadline.left_s)
     on_demand = replace(best.safety, max_spot_share=0.0)
-    steady = _if_feasible(setting, on_demand, until, rng, best.result.warm)
+    steady = _if_feasible(setting, on_demand, until, rng, warm or best.result.warm)
     return steady if steady and _breaks_less(steady, best, setting.policy) else best
 
 

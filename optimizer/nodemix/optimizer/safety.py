@@ -56,12 +56,18 @@ def as_chosen_by(risk: Risk) -> Risk:
 
 
 def safer(safety: Safety, risk: Risk, slo: ServiceLevel, pool_limits: PoolLimits) -> Safety:
-    """What to ask of the next plan, given the risk of this one; the same where all is accepted."""
-    if (risk.shortfall_probability or 0.0) > slo.shortfall_probability:
+    """What to ask of the next plan, given the risk of this one; the same where all is accepted.
+
+    A tail is looked at once demand alone is covered often enough: until then it is demand that is
+    short, and less spot would not help.
+    """
+    falls_short = (risk.shortfall_probability or 0.0) > slo.shortfall_probability
+    is_raised = falls_short and safety.level < 1.0
+    if is_raised:
         safety = replace(safety, level=_next_level(safety.level, slo.critical_ratio))
     if risk.worst_pool_loss > slo.max_pool_loss:
         safety = _smaller_pools(safety, risk, slo.max_pool_loss, pool_limits)
-    if slo.max_cvar is not None and risk.cvar > slo.max_cvar:
+    if slo.max_cvar is not None and risk.cvar > slo.max_cvar and not is_raised:
         safety = _thinner_tail(safety, risk, MARGIN * slo.max_cvar)
     return safety
 
