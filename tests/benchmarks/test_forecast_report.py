@@ -368,6 +368,7 @@ def paths(tmp_path: Path) -> list[str]:
     plans.write_text(json.dumps({"machine": "here", "instances": [], "equal_pods": []}))
     names = {"results": plans, "page": tmp_path / "page.md", "forecasts": tmp_path / "f.json"}
     names["picture"] = tmp_path / "p.svg"
+    names["risk-results"] = tmp_path / "none.json"
     return [argument for name, path in names.items() for argument in (f"--{name}", str(path))]
 
 

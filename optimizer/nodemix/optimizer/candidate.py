@@ -86,6 +86,12 @@ class Candidate:
             problem, share * total.astype(np.float64), _likely(problem, worth, offers)
         )
 
+    def limits_of_all_pools(self, share: float) -> dict[Pool, int]:
+        """Likewise of every spot pool; slower to search under, and nothing is left to chance."""
+        problem = self.built.problem
+        total = (problem.demand @ problem.requests).astype(np.float64)
+        return _most_nodes(problem, share * total, np.flatnonzero(spot_mask(problem)))
+
     def badness(self, policy: Policy) -> tuple[int, float]:
         """Orders candidates: those whose risk is accepted first, then by expected cost."""
         return self.broken(policy), self.expected_usd_per_hour

@@ -1,6 +1,6 @@
 """How a plan is chosen: made safer until its risk is accepted, then searched for longer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -138,7 +138,7 @@ def _accepted(
 ) -> Candidate:
     """The best of the short searches, of which each asks for more safety than the one before.
 
-    Where none of them keeps what is accepted, one without any spot is tried. What the last decision
+    Where none of them keeps what is accepted, last resorts are tried. What the last decision
     left was made for the safety that was found then: each starts from it where there is one.
     """
     until = deadline.within(ROUND_SHARE * deadline.left_s)
@@ -153,12 +153,22 @@ def _accepted(
             break
         made = another
         best = min(best, made, key=lambda one: one.badness(setting.policy))
-    if best.broken(setting.policy) == 0 or best.risk.spot_share == 0.0:
-        return best
-    until = deadline.within(ROUND_SHARE * deadline.left_s)
-    on_demand = replace(best.safety, max_spot_share=0.0)
-    steady = _if_feasible(setting, on_demand, until, rng, warm or best.result.warm)
-    return steady if steady and _breaks_less(steady, best, setting.policy) else best
+    for last in _last_resorts(best, setting.policy):
+        if best.broken(setting.policy) == 0 or best.risk.spot_share == 0.0:
+            break
+        until = deadline.within(ROUND_SHARE * deadline.left_s)
+        other = _if_feasible(setting, last, until, rng, warm or best.result.warm)
+        if other is not None and _breaks_less(other, best, setting.policy):
+            best = other
+    return best
+
+
+def _last_resorts(best: Candidate, policy: Policy) -> Iterator[Safety]:
+    """Every pool limited, so that none is too large; then nothing on spot."""
+    accepted = policy.service_level.max_pool_loss
+    if best.risk.worst_pool_loss > accepted:
+        yield with_pool_limits(best.safety, MARGIN * accepted, best.limits_of_all_pools)
+    yield replace(best.safety, max_spot_share=0.0)
 
 
 def _first(
