@@ -89,7 +89,7 @@ def _sections(document: PlanDocument) -> Iterator[tuple[str, list[RenderableType
     said: list[tuple[str, Sequence[RenderableType | str]]] = [
         ("Total", _total(document)),
         ("Risk", risk_lines(document.risk)),
-        ("Capacity", capacity_lines(document.capacity)),
+        ("Capacity", capacity_lines(document)),
         ("Options", _options(document.options)),
         ("Limits", [marginal_prices(document)]),
         ("Fairness", fairness_lines(document.fairness)),

@@ -91,7 +91,7 @@ def _lines(document: PlanDocument) -> dict[str, str | list[str]]:
         "monthly_saving": monthly(document.saving_usd_per_hour),
         "marginal_prices": marginal_prices(document),
         "risk_lines": risk_lines(document.risk),
-        "capacity_lines": capacity_lines(document.capacity),
+        "capacity_lines": capacity_lines(document),
         "fairness_lines": fairness_lines(document.fairness),
         "blocker_lines": [blocker_line(blocker) for blocker in document.blockers],
         "closing_line": CLOSING_LINE,

@@ -233,8 +233,9 @@ def later_line(risk: RiskEntry) -> str:
     )
 
 
-def capacity_lines(capacity: CapacityChoiceEntry | None) -> list[str]:
+def capacity_lines(document: PlanDocument) -> list[str]:
     """Why so much room, and the figures behind it; none where risk was not looked at."""
+    capacity = document.capacity
     if capacity is None:
         return []
     boots = f"{capacity.boots_seen} boots seen" if capacity.boots_seen else "no boot seen yet"
@@ -246,7 +247,9 @@ def capacity_lines(capacity: CapacityChoiceEntry | None) -> list[str]:
     if capacity.over_provision:
         figures.append(f"{capacity.over_provision:.0%} more places for pods on spot")
     why = [capacity.why] if capacity.why else []
-    return [*why, ", ".join(figures), _spot_limits_line(capacity)]
+    is_forecast = document.risk.shortfall_probability is not None
+    covered = [", ".join(figures)] if is_forecast else []
+    return [*why, *covered, _spot_limits_line(capacity)]
 
 
 def _spot_limits_line(capacity: CapacityChoiceEntry) -> str:

@@ -16,11 +16,12 @@ def reasons(recommendation: Recommendation) -> tuple[str, ...]:
             "on fresh demand paths some pod would lack a place within the lead time with "
             f"probability {recommendation.risk.shortfall_probability:.3f}"
         )
+    risk = recommendation.risk
     sentences.append(
-        f"{recommendation.risk.spot_share:.0%} of the vCPUs are on spot, "
-        f"{recommendation.risk.worst_pool_share:.0%} in the largest spot pool; "
-        f"about {recommendation.risk.interruptions_per_day:.2f} interruptions a day by the "
-        "catalog's priors"
+        f"{risk.spot_share:.0%} of the vCPUs are on spot, {risk.worst_pool_share:.0%} in the "
+        f"largest spot pool; {risk.interruptions_per_day:.2f} interruptions a day are expected "
+        f"({risk.interruptions_per_day_low:.2f} to {risk.interruptions_per_day_high:.2f}) by what "
+        "is believed of the pools"
     )
     sentences.extend(
         f"{name} binds: one unit more would save {dual:.4f} $/h"
