@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from scipy.optimize import brentq
 
+from tests.checker_capacity import commitments_of, is_for, marginal
+from tests.checker_market import Pool
 from tests.checker_numbers import faults
 from tests.checker_objects import Json
 from tests.checker_plan import Plan
@@ -17,8 +19,19 @@ def blockers_cost_what_their_nodes_do(plan: Plan) -> Iterator[str]:
             if name not in plan.cluster.nodes:
                 yield f"{where}{name}: no such node"
         pools = [plan.cluster.nodes[n].pool for n in blocker["nodes"] if n in plan.cluster.nodes]
-        cost = sum(plan.market.usd_per_hour.get(pool, 0.0) for pool in pools)
-        yield from faults(where, blocker, {"usd_per_hour": cost}, plan.usd)
+        prices = [_possible_prices(plan, pool) for pool in pools]
+        least, most = sum(map(min, prices)), sum(map(max, prices))
+        if least == most:
+            yield from faults(where, blocker, {"usd_per_hour": most}, plan.usd)
+        elif not least - plan.usd <= blocker["usd_per_hour"] <= most + plan.usd:
+            yield f"{where}{blocker['usd_per_hour']} $/h is not within {least} and {most}"
+
+
+def _possible_prices(plan: Plan, pool: Pool) -> list[float]:
+    """What a node of the pool may add to the bill: the market's price, or a commitment's."""
+    known = commitments_of(plan.spec, plan.market).values()
+    terms = [marginal(commitment) for commitment in known if is_for(commitment, pool)]
+    return [plan.market.usd_per_hour.get(pool, 0.0), *terms]
 
 
 def shares_are_fair_as_said(plan: Plan) -> Iterator[str]:
