@@ -46,6 +46,7 @@ from nodemix.optimizer.risk.front import (  # noqa: E402
     hypervolume,
     linear_front,
     search_front,
+    warm_up,
 )
 from nodemix.optimizer.risk.hazard import HazardPrior  # noqa: E402
 
@@ -287,22 +288,6 @@ def catalog_offers(data: Path) -> list[Offer]:
     return [offer for offer in offers if offer.instance.vcpus >= 4]
 
 
-def _compile() -> None:
-    """A search over two pools, so that none that is timed has to compile its arithmetic."""
-    tiny = FleetProblem(
-        price_usd_per_hour=np.array([0.2, 0.1]),
-        interruption_usd_per_hour=np.zeros(2),
-        capacity=np.ones((2, 2)),
-        surviving=np.array([[1.0, 1.0], [1.0, 0.0]]),
-        demand=np.full((2, 2), 10.0),
-        nodes_now=np.zeros(2, dtype=np.int64),
-        most_nodes=np.full(2, 50, dtype=np.int64),
-        alpha=0.5,
-    )
-    params = FleetSearchParams(population=8, generations=1)
-    search_front(tiny, _deadline(600.0), np.random.default_rng(0), params)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the JSON."""
     parser = argparse.ArgumentParser(prog="benchmarks.front", description=__doc__)
@@ -312,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     offers = catalog_offers(options.data)
     runs = []
-    _compile()
+    warm_up()
     for mean_cpu in DEMAND_CPU:
         for seed in range(options.seeds):
             runs.append(measure(offers, mean_cpu, seed))

@@ -9,6 +9,7 @@ from nodemix.optimizer.packing.solve import warm_up as warm_up_search
 from nodemix.optimizer.planner import decide
 from nodemix.optimizer.policy import Policy
 from nodemix.optimizer.resources import Resources
+from nodemix.optimizer.risk.front import warm_up as warm_up_front
 from nodemix.optimizer.snapshot import CapacityType, Pod, PodTemplate, Snapshot, WorkloadKey
 
 WORKLOAD = WorkloadKey("warm", "Deployment", "up")
@@ -19,6 +20,7 @@ SEARCH_READINGS = 1_000
 def warm_up() -> None:
     """Compile every kernel that a decision uses, or load it from the disk."""
     warm_up_search()
+    warm_up_front()
     readings = count()
     decide(
         _snapshot(),

@@ -75,7 +75,7 @@ def test_report_stands_alone_and_shows_costs_and_demand(shown: Shown) -> None:
 
     assert page.count("<svg") >= 3  # costs, options, and a fan for each panel
     assert "What else could be had" in page
-    assert "planned, until new nodes are ready" in page
+    assert "what the plan has room for until nodes bought next are ready" in page
     assert "lower bound" in page
     assert not re.search(r"(src|href)\s*=\s*.(?!#)|@import|url\((?!#)|<script", page)
 

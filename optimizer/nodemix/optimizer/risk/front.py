@@ -1,7 +1,7 @@
 """Cost against tail shortage: the linear front, and the search that starts from it."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 
 import highspy
 import numpy as np
@@ -11,6 +11,9 @@ from nodemix.optimizer.genetic.fleet_scores import coverage, tail_scenarios
 from nodemix.optimizer.genetic.fleet_search import FleetSearchParams, evolve_fleet
 from nodemix.optimizer.packing.master import quiet_solver
 from nodemix.optimizer.problem.types import FloatArray
+
+WARM_UP_READINGS = 10_000
+"""Readings of a clock that ticks at each of them; enough for the whole search."""
 
 SEED_POINTS = 40
 SEED_GAP = 1e-3
@@ -144,6 +147,25 @@ def search_front(
     seconds = max(0.0, deadline.left_s) * seed_share
     seeds = linear_front(problem, SEED_POINTS, deadline.within(seconds), SEED_GAP)
     return evolve_fleet(problem, seeds.counts, deadline, rng, params)
+
+
+def warm_up() -> None:
+    """A search over two pools, so that none that somebody waits for compiles its arithmetic."""
+    tiny = FleetProblem(
+        price_usd_per_hour=np.array([0.2, 0.1]),
+        interruption_usd_per_hour=np.zeros(2),
+        capacity=np.ones((2, 2)),
+        surviving=np.array([[1.0, 1.0], [1.0, 0.0]]),
+        demand=np.full((2, 2), 10.0),
+        nodes_now=np.zeros(2, dtype=np.int64),
+        most_nodes=np.full(2, 50, dtype=np.int64),
+        alpha=0.5,
+    )
+    readings = count()
+    soon = Deadline.after(lambda: float(next(readings)), WARM_UP_READINGS)
+    search_front(
+        tiny, soon, np.random.default_rng(0), FleetSearchParams(population=8, generations=1)
+    )
 
 
 def linear_front(problem: FleetProblem, points: int, deadline: Deadline, gap: float) -> LinearFront:
