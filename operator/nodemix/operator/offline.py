@@ -28,7 +28,7 @@ from nodemix.optimizer.snapshot import Note, Snapshot
 from pydantic import ValidationError
 
 POLICY_KIND = "NodeMixPolicy"
-DEFAULT_SEARCH_S = 6.0
+DEFAULT_SEARCH_S = 5.0
 """A person waits longer than a timer; with reading and loading it stays within fifteen seconds."""
 
 
