@@ -16,8 +16,8 @@ from tests.plan_checker import Market, check_plan
 pytestmark = pytest.mark.slow
 
 LONGEST_S = 18.0
-"""From the command to its plan: 12 to 13 s by the clock. Counted in CPU seconds, which a busy machine does not change; the
-search, the longest part, also keeps to its own time by the clock."""
+"""From the command to its plan: 12 to 13 s by the clock. Counted in CPU seconds, which a busy
+machine does not change; the search, the longest part, also keeps to its own time by the clock."""
 
 KARPENTER_USD_PER_HOUR = {
     "karpenter_d1_micro100-one": 9.5204,
