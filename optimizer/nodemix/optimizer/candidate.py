@@ -15,7 +15,7 @@ from nodemix.optimizer.problem.caps import spot_mask
 from nodemix.optimizer.problem.churn import has_extras, money_of, new_nodes, price_money
 from nodemix.optimizer.problem.safety import Pool, Safety
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray, Problem
-from nodemix.optimizer.risk.fleet_nodes import SLOTS
+from nodemix.optimizer.risk.fleet_nodes import is_amount
 from nodemix.optimizer.safety import as_chosen_by, complaints
 from nodemix.optimizer.setting import Setting
 from scipy.optimize import nnls
@@ -161,8 +161,7 @@ def most_held(problem: Problem, offer: int) -> FloatArray:
 
 def _counted(problem: Problem) -> BoolArray:
     """Dimensions in which something can be short, shape (dimensions,)."""
-    is_amount = np.array([dimension != SLOTS for dimension in problem.dimensions])
-    counted: BoolArray = (problem.requests.sum(axis=0) > 0) & is_amount
+    counted: BoolArray = (problem.requests.sum(axis=0) > 0) & is_amount(problem)
     return counted
 
 

@@ -85,6 +85,11 @@ SLOTS = "pods"
 """The dimension that counts pods, not what they use."""
 
 
+def is_amount(problem: Problem) -> BoolArray:
+    """Dimensions that are used up, slots for pods aside, shape (dimensions,)."""
+    return np.array([dimension != SLOTS for dimension in problem.dimensions], dtype=np.bool_)
+
+
 def fleet_nodes(
     problem: Problem,
     packing: Packing,
@@ -108,7 +113,6 @@ def fleet_nodes(
     ]
     pools = tuple(sorted({key for key in keys if key is not None}))
     index = {pool: i for i, pool in enumerate(pools)}
-    counted = np.array([dimension != SLOTS for dimension in problem.dimensions])
     return FleetNodes(
         room=_with_kept(node_room(problem, packing), counts, standing),
         demand=np.concatenate([problem.demand, counts * standing]),
@@ -117,7 +121,7 @@ def fleet_nodes(
         kept_pods=kept_pods(groups),
         pools=pools,
         pool_of_node=np.array([-1 if k is None else index[k] for k in keys], dtype=np.int64),
-        counted=counted,
+        counted=is_amount(problem),
     )
 
 

@@ -13,7 +13,7 @@ from nodemix.optimizer.problem.caps import spot_mask
 from nodemix.optimizer.problem.churn import LEAST_USD_PER_HOUR
 from nodemix.optimizer.problem.types import BoolArray, FloatArray, IntArray, OfferCap, Problem
 from nodemix.optimizer.risk.beliefs import pool_of
-from nodemix.optimizer.risk.fleet_nodes import SLOTS
+from nodemix.optimizer.risk.fleet_nodes import is_amount
 from nodemix.optimizer.risk.front import search_front
 from nodemix.optimizer.risk.outlook import Outlook
 from nodemix.optimizer.risk.score import ALPHA
@@ -84,7 +84,7 @@ class _Need:
 
 def _needs(problem: Problem) -> list[_Need]:
     """All rows together, then those that few offers serve, the largest first."""
-    counted = [i for i, name in enumerate(problem.dimensions) if name != SLOTS]
+    counted = np.flatnonzero(is_amount(problem)).tolist()
     everyone = np.ones(len(problem.rows), dtype=np.bool_)
     groups = [everyone]
     signatures, of_row = np.unique(problem.compatible, axis=0, return_inverse=True)
