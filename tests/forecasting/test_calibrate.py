@@ -11,14 +11,12 @@ from nodemix.forecasting.calibrate import (
     IndicatorReport,
     Monitor,
     MonitorSettings,
-    replayed,
-    worth_adjusting,
 )
 from nodemix.forecasting.errors import ForecastError
 from nodemix.forecasting.types import DemandForecast, DemandHistory
 
 from tests.forecasting.histories import START_S, STEP_S, make_forecast, make_history
-from tests.forecasting.worlds import LEVEL, forecast_at, forecasts_of, world
+from tests.forecasting.worlds import LEVEL, forecast_at, forecasts_of, replayed, world
 
 LONG = 240
 """Steps; with 4 series and 4 leads 3,800 observations, about 2,000 of them not faded."""
@@ -106,16 +104,14 @@ def test_a_forecast_that_would_know_its_own_future_is_not_adjusted() -> None:
 
 
 def test_adjusting_is_worth_it_only_where_forecasts_misfit() -> None:
-    fits, narrow = world(LONG), world(LONG, spread=2.0)
+    fits, narrow = watched(world(LONG)), watched(world(LONG, spread=2.0))
 
-    assert worth_adjusting(forecasts_of(fits), fits) == ()
-    assert worth_adjusting(forecasts_of(narrow), narrow) == ("pods",)
+    assert not only(fits.report()).is_adjusted
+    assert only(narrow.report()).is_adjusted
 
 
 def test_few_observations_are_not_enough_to_adjust() -> None:
-    history = world(30, spread=3.0)
-
-    assert worth_adjusting(forecasts_of(history), history) == ()
+    assert not only(watched(world(30, spread=3.0)).report()).is_adjusted
 
 
 def test_what_comes_after_an_origin_changes_nothing_there() -> None:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 from nodemix.forecasting.encoder import CONTEXT_STEPS, FINE, TOKEN, Encoder, linear, tokens
-from nodemix.forecasting.features import Grid, norms
+from nodemix.forecasting.features import Grid, Norms, norms
+from nodemix.forecasting.residuals import IndexArray
 from nodemix.forecasting.types import FloatArray
 
 from tests.forecasting.histories import DAY, seasonal_rows
@@ -14,10 +15,13 @@ ROUNDING = 1e-5
 
 
 def token_of(grid: Grid, now: int = NOW) -> FloatArray:
-    origins = np.array([now])
-    depth = np.zeros(grid.values.shape[0], dtype=np.int64)
-    found: FloatArray = tokens(grid, norms(grid, origins), depth, origins)[0]
-    return found
+    rows = grid.values.shape[0]
+    return tokens_at(grid, norms(grid, np.array([now])), np.zeros(rows, dtype=np.int64), now)
+
+
+def tokens_at(grid: Grid, norm: Norms, depth: IndexArray, now: int) -> FloatArray:
+    """Of every row at one origin."""
+    return tokens(grid, norm, depth, np.arange(depth.size), np.full(depth.size, now))
 
 
 def encoder(width: int = 8) -> Encoder:
@@ -47,14 +51,14 @@ def test_a_token_sees_the_newest_step_and_nothing_older_than_its_context() -> No
     """The old step is so close to the median that it does not change the scale much."""
     values = seasonal_rows(1, 6)
     grid = grid_of_rows(values)
-    norm, origins = norms(grid, np.array([NOW])), np.array([NOW])
+    norm = norms(grid, np.array([NOW]))
     depth = np.zeros(1, dtype=np.int64)
     newest, oldest = values.copy(), values.copy()
     newest[:, NOW] += 5.0
     oldest[:, NOW - CONTEXT_STEPS] += 5.0
 
     plain, new, old = (
-        tokens(grid_of_rows(v), norm, depth, origins) for v in (values, newest, oldest)
+        tokens_at(grid_of_rows(v), norm, depth, NOW) for v in (values, newest, oldest)
     )
 
     assert (new[..., FINE - 1] != plain[..., FINE - 1]).all()
@@ -65,9 +69,9 @@ def test_a_token_says_what_was_observed_and_which_level_it_is_of() -> None:
     values = seasonal_rows(3, 6)
     observed = np.ones(values.shape, dtype=np.bool_)
     observed[1, NOW - 15 : NOW + 1] = False
-    grid, origins = grid_of_rows(values, observed), np.array([NOW])
+    grid = grid_of_rows(values, observed)
 
-    found = tokens(grid, norms(grid, origins), np.array([2, 1, 0]), origins)[0]
+    found = tokens_at(grid, norms(grid, np.array([NOW])), np.array([2, 1, 0]), NOW)
 
     patches = CONTEXT_STEPS // 16
     share = found[:, FINE + patches : FINE + 2 * patches]

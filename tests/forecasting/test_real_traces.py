@@ -14,7 +14,8 @@ from nodemix.forecasting.champion import (
     simple_model,
 )
 from nodemix.forecasting.clean import clean
-from nodemix.forecasting.evaluate import fair_crps, naive_scale
+from nodemix.forecasting.evaluate import day_to_day, fair_crps
+from nodemix.forecasting.rows import to_rows
 from nodemix.forecasting.types import (
     DemandForecast,
     DemandHistory,
@@ -74,10 +75,10 @@ def scored(
 def score(forecast: DemandForecast, past: DemandHistory, actual: FloatArray) -> float:
     """Mean over what was observed, in shares of the mean change from day to day."""
     index = [past.series.index(series) for series in forecast.series]
-    known = clean(past, past.end_s).history.values
-    scale = naive_scale(known, round(DAY_S / past.step_s))[:, None, :]
-    crps = fair_crps(forecast.samples.astype(np.float64), actual[index]) / scale
-    return float(np.nanmean(crps))
+    scale = day_to_day(to_rows(clean(past, past.end_s).history), round(DAY_S / past.step_s))
+    crps = fair_crps(forecast.samples.astype(np.float64), actual[index]).transpose(0, 2, 1)
+    rows = crps.reshape(scale.change.size, -1)[scale.counts]
+    return float(np.nanmean(rows / scale.change[scale.counts, None]))
 
 
 def alone(model: Forecaster) -> Speaker:

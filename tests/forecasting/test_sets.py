@@ -5,14 +5,16 @@ import pytest
 import torch
 from nodemix.forecasting.anchors import anchors
 from nodemix.forecasting.errors import ModelFailedError
-from nodemix.forecasting.features import evenly
+from nodemix.forecasting.features import Targets, evenly, norms
 from nodemix.forecasting.hierarchy import tree
 from nodemix.forecasting.net import Seen
 from nodemix.forecasting.sets import (
     MAX_DAYS,
     MIN_SEASONS,
     Known,
+    Material,
     grid_of,
+    seen_of,
     training_end,
     training_sets,
 )
@@ -38,9 +40,8 @@ def parts(history: DemandHistory) -> tuple[TrainingSet, TrainingSet]:
 
 
 def known_at(values: FloatArray, now: int) -> Seen:
-    whole = tree(make_history(*values))
-    grid, at = grid_of(whole.history, STEPS), np.array([now])
-    return Known.of(whole, grid, at, STEPS, anchors(grid, at, STEPS)).seen
+    material, at = Material.of(make_history(*values), STEPS), np.array([now])
+    return Known.of(material, at, material.errors(at)).seen
 
 
 def assert_same(seen: Seen, expected: Seen) -> None:
@@ -173,6 +174,10 @@ def test_origins_are_spread_evenly(first: int, last: int, found: list[int]) -> N
     assert evenly(first, last, 3).tolist() == found
 
 
+def test_where_there_are_few_steps_each_is_an_origin_once() -> None:
+    assert evenly(3, 6, 99).tolist() == [3, 4, 5, 6]
+
+
 def test_sets_of_several_indicators_have_all_of_them() -> None:
     values = np.stack([seasonal_rows(3, 4, seed=s) for s in (0, 1)])
     two = DemandHistory(("a", "b"), ("pods", "cpu", "memory"), START_S, STEP_S, values)
@@ -188,3 +193,32 @@ def test_there_is_about_as_much_to_learn_from_as_was_asked_for() -> None:
 
     assert 0.9 * TARGETS < past.actual.numel() <= TARGETS
     assert 0 < held_out.actual.numel() < 0.3 * past.actual.numel()
+
+
+def test_errors_of_the_rules_are_made_once_for_each_span_of_origins() -> None:
+    material = Material.of(shop(), STEPS)
+    some, more, later = np.array([150, 200]), np.arange(150, 201), np.array([150, 210])
+
+    first = material.errors(some)
+
+    assert material.errors(more) is first
+    assert material.errors(later) is not first
+    anew = anchors(material.grid, more, STEPS)
+    for one, other in ((first.weeks, anew.weeks), (first.days, anew.days)):
+        np.testing.assert_array_equal(one.marks, other.marks)
+        np.testing.assert_array_equal(one.change, other.change)
+        np.testing.assert_array_equal(one.fixed, other.fixed)
+
+
+def test_sets_to_learn_from_see_what_a_forecast_from_their_origin_sees() -> None:
+    material = Material.of(shop(rows=3), STEPS)
+    grid, series, origins = material.grid, np.array([2, 0, 2]), np.array([150, 200, 200])
+    lead = np.tile(np.arange(1, STEPS + 1), 3)
+    targets = Targets(np.repeat(series, STEPS), np.repeat(origins, STEPS), lead)
+    errors = material.errors(origins)
+
+    found = seen_of(material, norms(grid, origins), targets, errors, series, origins)
+
+    for i, (who, origin) in enumerate(zip(series.tolist(), origins.tolist(), strict=True)):
+        expected = Known.of(material, np.array([origin]), errors).seen
+        assert_same(found.at(torch.tensor([i])), expected.at(torch.tensor([who])))

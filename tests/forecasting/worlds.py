@@ -1,6 +1,9 @@
 """Demand whose true distribution is known, and forecasts of it."""
 
+from collections.abc import Iterable
+
 import numpy as np
+from nodemix.forecasting.calibrate import Monitor
 from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray
 
 from tests.forecasting.histories import START_S, STEP_S, make_forecast, make_history
@@ -45,3 +48,19 @@ def world(steps: int, series: int = 4, **demand: float) -> DemandHistory:
     """A history of :func:`normal_demand`."""
     seed = int(demand.pop("seed", 0))
     return make_history(*normal_demand(steps, series, seed=seed, **demand))
+
+
+def replayed(
+    forecasts: Iterable[DemandForecast], history: DemandHistory, monitor: Monitor
+) -> Monitor:
+    """The monitor after forecasts of the past, each issued when only its past was known.
+
+    Args:
+        forecasts: as models made them, in any order, none held.
+        history: of their past and future.
+        monitor: to begin with.
+    """
+    for forecast in sorted(forecasts, key=lambda made: made.start_s):
+        known = round((forecast.start_s - history.start_s) / history.step_s)
+        monitor = monitor.observed(history.until(max(0, known))).issued(forecast)
+    return monitor.observed(history)

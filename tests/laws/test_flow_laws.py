@@ -31,34 +31,11 @@ def maps(parameters: FloatArray) -> Maps:
 
 
 @QUICK
-@given(arrays((3, PARAMETERS), -4.0, 4.0), arrays((3, 7), -6.0, 6.0))
-def test_the_spline_is_undone_by_its_inverse(parameters: FloatArray, noise: FloatArray) -> None:
-    spline, at = maps(parameters), torch.from_numpy(noise)
-
-    torch.testing.assert_close(spline.inverse(spline.forward(at)), at, atol=1e-5, rtol=1e-5)
-
-
-@QUICK
 @given(arrays((3, PARAMETERS), -20.0, 20.0))
 def test_the_spline_never_lets_quantiles_cross(parameters: FloatArray) -> None:
     noise = torch.linspace(-6.0, 6.0, 300, dtype=torch.float64).expand(3, -1)
 
     assert (maps(parameters).forward(noise).diff(dim=1) > 0).all()
-
-
-@QUICK
-@given(arrays((2, PARAMETERS), -4.0, 4.0), arrays((2, 5), -3.5, 3.5))
-def test_the_density_of_the_spline_has_the_jacobian_of_its_inverse(
-    parameters: FloatArray, noise: FloatArray
-) -> None:
-    spline = maps(parameters)
-    x = spline.forward(torch.from_numpy(noise)).detach().requires_grad_()
-    (slope,) = torch.autograd.grad(spline.inverse(x).sum(), x)
-
-    found = spline.negative_log_likelihood(x)
-
-    expected = 0.5 * spline.inverse(x).square() - slope.log()
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
 
 
 @QUICK

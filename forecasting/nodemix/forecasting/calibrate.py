@@ -8,7 +8,7 @@ A :class:`Monitor` remembers the forecasts that were issued and scores them as d
     monitor.report()                      # calibration, adjustment and drift as data
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -316,43 +316,6 @@ class Monitor:
             group.gain(),
             group.detector.drift(indicator, now_s),
         )
-
-
-def replayed(
-    forecasts: Iterable[DemandForecast], history: DemandHistory, monitor: Monitor
-) -> Monitor:
-    """The monitor after ``forecasts`` of the past, each issued when only its past was known.
-
-    Args:
-        forecasts: as models made them, in any order, none held.
-        history: of their past and future.
-        monitor: to begin with.
-    """
-    for forecast in sorted(forecasts, key=lambda made: made.start_s):
-        known = round((forecast.start_s - history.start_s) / history.step_s)
-        monitor = monitor.observed(history.until(max(0, known))).issued(forecast)
-    return monitor.observed(history)
-
-
-def worth_adjusting(
-    forecasts: Iterable[DemandForecast],
-    history: DemandHistory,
-    settings: MonitorSettings = MonitorSettings(),
-) -> tuple[str, ...]:
-    """Indicators whose past forecasts would have gained from the adjustment.
-
-    Each forecast is adjusted with what was known at its own origin. An adjustment is worth it
-    where it lowers the pinball loss of the .95 and .99 quantiles together by ``settings.gain`` and
-    raises neither that of the .90, .95 or .99 quantile alone nor the mean over all levels by more
-    than ``settings.loss``.
-
-    Args:
-        forecasts: of past origins, as the model made them.
-        history: what was observed, before and after the origins.
-        settings: see there.
-    """
-    report = replayed(forecasts, history, Monitor(settings)).report()
-    return tuple(entry.indicator for entry in report.indicators if entry.is_adjusted)
 
 
 def _moments(

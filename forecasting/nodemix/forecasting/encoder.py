@@ -20,37 +20,25 @@ TOKEN = FINE + 2 * (CONTEXT_STEPS // PATCH) + LEVELS_OF_TREE
 HEADS = 2
 
 
-def tokens(grid: Grid, norm: Norms, depth: IndexArray, origins: IndexArray) -> FloatArray:
-    """The recent past of every row at each origin, shape (origins, rows, TOKEN).
+def tokens(
+    grid: Grid, norm: Norms, depth: IndexArray, row: IndexArray, origin: IndexArray
+) -> FloatArray:
+    """The recent past of rows, each at an origin of its own, shape (pairs, TOKEN).
 
     Args:
         grid: see there.
         norm: of the origins.
         depth: level of each row in the tree: 0 cluster, 1 pool, 2 workload; shape (rows,).
-        origins: shape (origins,).
+        row, origin: shape (pairs,).
     """
-    rows = grid.values.shape[0]
-    steps = np.arange(1 - CONTEXT_STEPS, 1)
-    level = np.eye(LEVELS_OF_TREE)[depth]
-    found = np.empty((origins.size, rows, TOKEN))
-    for i, origin in enumerate(origins):
-        at = np.maximum(origin + steps[None, :], np.minimum(grid.first, origin)[:, None])
-        targets = Targets(np.arange(rows), np.full(rows, origin), np.ones(rows, dtype=np.int64))
-        z = norm.forward(np.take_along_axis(grid.values, at, axis=1), targets)
-        seen = np.take_along_axis(grid.observed, at, axis=1) & (
-            origin + steps[None, :] >= grid.first[:, None]
-        )
-        patches = (rows, CONTEXT_STEPS // PATCH, PATCH)
-        found[i] = np.concatenate(
-            [
-                z[:, -FINE:],
-                z.reshape(patches).mean(axis=2),
-                seen.reshape(patches).mean(axis=2),
-                level,
-            ],
-            axis=1,
-        )
-    return found
+    steps = origin[:, None] + np.arange(1 - CONTEXT_STEPS, 1)
+    first = grid.first[row][:, None]
+    at = np.maximum(steps, np.minimum(first, origin[:, None]))
+    z = norm.forward(grid.values[row[:, None], at], Targets(row, origin, np.ones_like(row)))
+    seen = grid.observed[row[:, None], at] & (steps >= first)
+    patches = (row.size, CONTEXT_STEPS // PATCH, PATCH)
+    means = [part.reshape(patches).mean(axis=2) for part in (z, seen)]
+    return np.concatenate([z[:, -FINE:], *means, np.eye(LEVELS_OF_TREE)[depth[row]]], axis=1)
 
 
 class Encoder(nn.Module):

@@ -120,8 +120,9 @@ class Norms:
     def forward(self, values: FloatArray, targets: Targets) -> FloatArray:
         """Normalised ``values``, whose first axis is the targets'."""
         middle, scale = self._at(targets, values.ndim)
-        z: FloatArray = np.arcsinh((values - middle) / scale)
-        return z
+        z: FloatArray = values - middle
+        z /= scale
+        return np.arcsinh(z, out=z)
 
     def backward(self, z: FloatArray, targets: Targets) -> FloatArray:
         """Inverse of :meth:`forward`."""
@@ -253,24 +254,19 @@ def _around(grid: Grid, targets: Targets) -> FloatArray:
 
 def _reach(grid: Grid, targets: Targets) -> FloatArray:
     """Lowest and highest value of the last day before the origin, shape (targets, 2)."""
-    pairs, inverse = _origins(targets)
-    windows = [_last_day(grid, row, origin) for row, origin in pairs]
-    reach = np.array([(window.min(), window.max()) for window in windows])
-    picked: FloatArray = reach[inverse]
-    return picked
+    row, origin, inverse = pairs(targets.row, targets.origin)
+    steps = origin[:, None] + np.arange(1 - grid.season, 1)
+    at = np.maximum(steps, np.minimum(grid.first[row], origin)[:, None])
+    last_day = grid.values[row[:, None], at]
+    reach: FloatArray = np.stack([last_day.min(axis=1), last_day.max(axis=1)], axis=1)
+    return reach[inverse]
 
 
-def _origins(targets: Targets) -> tuple[IndexArray, IndexArray]:
-    """The distinct (row, origin) pairs, and which of them each target has."""
-    key = targets.row * (targets.origin.max() + 1) + targets.origin
-    _, at, inverse = np.unique(key, return_index=True, return_inverse=True)
-    return np.stack([targets.row[at], targets.origin[at]], axis=1), inverse
-
-
-def _last_day(grid: Grid, row: int, origin: int) -> FloatArray:
-    start = min(max(origin + 1 - grid.season, int(grid.first[row])), origin)
-    window: FloatArray = grid.values[row, start : origin + 1]
-    return window
+def pairs(row: IndexArray, origin: IndexArray) -> tuple[IndexArray, IndexArray, IndexArray]:
+    """The distinct (row, origin), two arrays of shape (pairs,), and which of them each one is."""
+    after = int(origin.max()) + 1
+    distinct, inverse = np.unique(row * after + origin, return_inverse=True)
+    return distinct // after, distinct % after, inverse.reshape(row.shape)
 
 
 def _unrest(grid: Grid, targets: Targets) -> list[FloatArray]:

@@ -17,16 +17,16 @@ import torch
 from nodemix.forecasting.anchors import anchors
 from nodemix.forecasting.copula import joint_ranks
 from nodemix.forecasting.errors import ModelFailedError
-from nodemix.forecasting.features import Grid, evenly
+from nodemix.forecasting.features import evenly
 from nodemix.forecasting.guard import guarded, uncrossed
-from nodemix.forecasting.hierarchy import Tree, coherent, tree
+from nodemix.forecasting.hierarchy import Tree, coherent
 from nodemix.forecasting.margins import Margins, margins
 from nodemix.forecasting.net import DemandNet
 from nodemix.forecasting.rows import to_forecast
 from nodemix.forecasting.sets import (
     NAME,
     Known,
-    grid_of,
+    Material,
     is_enough,
     past_and_held_out,
     training_end,
@@ -94,36 +94,36 @@ class Flow:
 
         Networks to start from are taken as they are where there is too little to learn from.
         """
-        whole = tree(history)
-        grid = grid_of(whole.history, horizon.steps)
+        material = Material.of(history, horizon.steps)
+        grid = material.grid
         nets, end = self.start, 0
         if not self.start or is_enough(grid, horizon.steps):
             end = training_end(grid, horizon.steps)
-            nets = self._learnt(whole, grid, end, horizon.steps, rng)
+            nets = self._learnt(material, end, rng)
         until_s = grid.start_s + end * grid.step_s
         nothing = np.zeros((0, grid.values.shape[0], horizon.steps))
         fitted = Fitted(
             nets, history.series, history.indicators, until_s, nothing, margins(nothing)
         )
-        return replace(self, fitted=fitted).calibrated(history, horizon)
+        return self._judged(fitted, material)
 
     def _learnt(
-        self, whole: Tree, grid: Grid, end: int, steps: int, rng: np.random.Generator
+        self, material: Material, end: int, rng: np.random.Generator
     ) -> tuple[DemandNet, ...]:
         """Networks trained on what comes before ``end``."""
         seed = int(rng.integers(2**62))
         with one_thread():
-            targets = self.settings.targets
-            past, held_out = past_and_held_out(whole, grid, end, steps, targets, rng)
+            past, held_out = past_and_held_out(material, end, self.settings.targets, rng)
             return train(past, held_out, self.settings, seed, self._watch(), self.start)
 
     def calibrated(self, history: DemandHistory, horizon: Horizon) -> "Flow":
         """The same networks with their margins and their copula from the end of ``history``."""
-        fitted = self._fit_for(history)
-        whole = tree(history)
-        grid = grid_of(whole.history, horizon.steps)
+        return self._judged(self._fit_for(history), Material.of(history, horizon.steps))
+
+    def _judged(self, fitted: Fitted, material: Material) -> "Flow":
+        """With the margins and the copula of what the networks missed."""
         with one_thread(), torch.no_grad():
-            noise = _past_noise(fitted, whole, grid, horizon.steps)
+            noise = _past_noise(fitted, material)
         return replace(self, fitted=replace(fitted, noise=noise, margins=margins(noise)))
 
     def forecast(
@@ -160,8 +160,8 @@ class Flow:
     ) -> Iterator[Samples]:
         """Of every row, shape (rows, draws, steps), for each origin."""
         fitted = self._fit_for(history)
-        whole = tree(history)
-        grid = grid_of(whole.history, horizon.steps)
+        material = Material.of(history, horizon.steps)
+        grid = material.grid
         if fitted.noise.shape[1:] != (grid.values.shape[0], horizon.steps):
             raise ModelFailedError(NAME, "its networks were trained for other series or steps")
         skipped = history.steps - grid.values.shape[1]
@@ -169,13 +169,13 @@ class Flow:
             at = np.array([origin - skipped])
             noise = fitted.margins.spread(horizon.draws, rng)
             with one_thread(), torch.no_grad():
-                known = Known.of(whole, grid, at, horizon.steps, anchors(grid, at, horizon.steps))
+                known = Known.of(material, at, anchors(grid, at, horizon.steps))
                 z = _tables(fitted.nets, known).forward(noise).reshape(-1, horizon.draws)
             values = np.maximum(known.norm.backward(z, known.targets), 0.0)
             places = joint_ranks(fitted.noise, horizon.draws, rng)
             dealt = np.take_along_axis(values.reshape(places.shape), places, axis=2)
             paths = guarded(NAME, dealt.transpose(0, 2, 1), grid.values[:, : at[0] + 1])
-            yield _added_up(paths, whole)
+            yield _added_up(paths, material.whole)
 
     def _fit_for(self, history: DemandHistory) -> Fitted:
         if self.fitted is None:
@@ -205,13 +205,14 @@ def _tables(nets: tuple[DemandNet, ...], known: Known) -> Tables:
     return Tables(uncrossed(NAME, quantiles.T, ROUNDING).T)
 
 
-def _past_noise(fitted: Fitted, whole: Tree, grid: Grid, steps: int) -> FloatArray:
+def _past_noise(fitted: Fitted, material: Material) -> FloatArray:
     """What the noise would have been, shape (origins, rows, steps).
 
     From origins after the last step that a weight was fitted to, and a few days at least. Demand
     that stays where it is keeps its place among equals over all steps, so that a path of step-like
     demand is one.
     """
+    grid, steps = material.grid, material.steps
     rows, have = grid.values.shape
     affordable = JUDGED_TARGETS // (rows * steps)
     most = min(JUDGED_ORIGINS, max(MIN_JUDGED_ORIGINS, affordable))
@@ -223,9 +224,9 @@ def _past_noise(fitted: Fitted, whole: Tree, grid: Grid, steps: int) -> FloatArr
         return _assumed_noise(rows, steps, rng)
     origins = evenly(first, last, most)
     noise = np.empty((origins.size, rows, steps))
-    errors = anchors(grid, origins, steps)
+    errors = material.errors(origins)
     for i, origin in enumerate(origins):
-        known = Known.of(whole, grid, np.array([origin]), steps, errors)
+        known = Known.of(material, np.array([origin]), errors)
         actual = grid.values[known.targets.row, origin + known.targets.lead]
         table = _tables(fitted.nets, known)
         ties = np.repeat(rng.random(rows), steps)

@@ -108,11 +108,6 @@ class Calibration:
     coverage: tuple[Share, ...]
     exceedance: tuple[Share, ...]
 
-    @property
-    def expected_pit(self) -> float:
-        """Observations that each tenth should hold."""
-        return self.observations / BINS
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tally:

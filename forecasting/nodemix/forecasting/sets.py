@@ -3,7 +3,7 @@
 Imports torch: import this module lazily.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,7 +11,16 @@ from nodemix.forecasting.anchors import ANCHORS, LEVELS, Anchors, anchors
 from nodemix.forecasting.encoder import tokens
 from nodemix.forecasting.errors import ModelFailedError
 from nodemix.forecasting.events import event_kinds
-from nodemix.forecasting.features import Described, Grid, Norms, Targets, describe, evenly, norms
+from nodemix.forecasting.features import (
+    Described,
+    Grid,
+    Norms,
+    Targets,
+    describe,
+    evenly,
+    norms,
+    pairs,
+)
 from nodemix.forecasting.hierarchy import Tree, tree
 from nodemix.forecasting.net import Seen
 from nodemix.forecasting.residuals import IndexArray
@@ -33,23 +42,53 @@ HELD_OUT_SHARE = 0.15
 WEIGHED_CHANGE = (0.1, 2.0)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What sets are made of: rows on their grid, and the errors of simple rules in their past.
+
+    Args:
+        whole: the series and their sums.
+        grid: of all of them.
+        steps: longest lead.
+        known: errors by the span of the origins that they were made for.
+    """
+
+    whole: Tree
+    grid: Grid
+    steps: int
+    known: dict[tuple[int, int], Anchors] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, history: DemandHistory, steps: int) -> "Material":
+        """Of a history without holes."""
+        whole = tree(history)
+        return cls(whole, grid_of(whole.history, steps), steps)
+
+    def errors(self, origins: IndexArray) -> Anchors:
+        """Errors of the rules, made once for all origins with the same first and last one."""
+        span = (int(origins.min()), int(origins.max()))
+        if span not in self.known:
+            self.known[span] = anchors(self.grid, origins, self.steps)
+        return self.known[span]
+
+
 def training_sets(
     history: DemandHistory, steps: int, targets: int, rng: np.random.Generator
 ) -> tuple[TrainingSet, TrainingSet]:
     """About ``targets`` to learn from of a history without holes, and what is held out."""
-    whole = tree(history)
-    grid = grid_of(whole.history, steps)
-    return past_and_held_out(whole, grid, training_end(grid, steps), steps, targets, rng)
+    material = Material.of(history, steps)
+    return past_and_held_out(material, training_end(material.grid, steps), targets, rng)
 
 
 def past_and_held_out(
-    whole: Tree, grid: Grid, end: int, steps: int, targets: int, rng: np.random.Generator
+    material: Material, end: int, targets: int, rng: np.random.Generator
 ) -> tuple[TrainingSet, TrainingSet]:
     """About ``targets`` to learn from, before ``end``, and fewer from after it."""
+    grid, steps = material.grid, material.steps
     late = round(HELD_OUT_SHARE * targets)
     return (
-        _sets(whole, grid, _past_origins(grid, end, steps), steps, targets, rng),
-        _sets(whole, grid, _held_out_origins(grid, end, steps), steps, late, rng),
+        _sets(material, _past_origins(grid, end, steps), targets, rng),
+        _sets(material, _held_out_origins(grid, end, steps), late, rng),
     )
 
 
@@ -102,45 +141,43 @@ class Known:
     seen: Seen
 
     @classmethod
-    def of(
-        cls, whole: Tree, grid: Grid, origins: IndexArray, steps: int, errors: Anchors
-    ) -> "Known":
+    def of(cls, material: Material, origins: IndexArray, errors: Anchors) -> "Known":
         """Everything about ``origins``, ordered (origin, row, lead)."""
+        grid = material.grid
         norm = norms(grid, origins)
-        rows = grid.values.shape[0]
-        targets = Targets.at(origins, rows, steps)
-        return cls(norm, targets, seen_of(whole, grid, norm, targets, errors, origins))
+        targets = Targets.at(origins, grid.values.shape[0], material.steps)
+        count = len(material.whole.history.series)
+        series, origin = np.tile(np.arange(count), origins.size), np.repeat(origins, count)
+        return cls(norm, targets, seen_of(material, norm, targets, errors, series, origin))
 
 
 def seen_of(
-    whole: Tree,
-    grid: Grid,
+    material: Material,
     norm: Norms,
     targets: Targets,
     errors: Anchors,
+    series: IndexArray,
     origins: IndexArray,
-    series: IndexArray | None = None,
 ) -> Seen:
-    """Targets as sets; ``targets`` are ordered (set, indicator, lead).
+    """Targets as sets.
 
     Args:
-        series: of each set; None for all series at each of ``origins``.
+        material: see there.
+        norm: of the origins.
+        targets: ordered (set, indicator, lead).
+        errors: known at the origins.
+        series, origins: of each set, shape (sets,).
     """
+    whole, grid = material.whole, material.grid
     indicators = len(whole.history.indicators)
-    count = len(whole.history.series)
-    all_tokens = tokens(grid, norm, np.repeat(whole.depth, indicators), np.unique(origins))
-    if series is None:
-        series = np.tile(np.arange(count), origins.size)
-        origins = np.repeat(origins, count)
-    at = np.searchsorted(np.unique(origins), origins)
-    row = np.arange(indicators)
     members = np.stack([series * indicators, np.full(series.size, whole.root * indicators)], 1)
-    members = (members[:, :, None] + row).reshape(series.size, -1)
+    members = (members[:, :, None] + np.arange(indicators)).reshape(series.size, -1)
+    row, origin, which = pairs(members, np.broadcast_to(origins[:, None], members.shape))
     alive = grid.sums.values[members, origins[:, None] + 1] > 0
     described = describe(grid, norm, targets)
     shape = (series.size, indicators, -1)
     return Seen(
-        _tensor(all_tokens[at[:, None], members]),
+        _tensor(tokens(grid, norm, np.repeat(whole.depth, indicators), row, origin)[which]),
         torch.from_numpy(alive),
         _tensor(described.features).view(*shape, described.features.shape[1]),
         _tensor(described.guesses).view(*shape, described.guesses.shape[1]),
@@ -161,15 +198,11 @@ def _tensor(values: FloatArray) -> Tensor:
 
 
 def _sets(
-    whole: Tree,
-    grid: Grid,
-    origins: IndexArray,
-    steps: int,
-    most: int,
-    rng: np.random.Generator,
+    material: Material, origins: IndexArray, most: int, rng: np.random.Generator
 ) -> TrainingSet:
     """Random series at random origins with random leads."""
-    indicators, count = len(whole.history.indicators), len(whole.history.series)
+    grid, of, steps = material.grid, material.whole.history, material.steps
+    indicators, count = len(of.indicators), len(of.series)
     leads = min(LEADS, steps)
     size = min(max(1, most // (indicators * leads)), 4 * origins.size * count)
     series = rng.integers(count, size=size)
@@ -183,13 +216,12 @@ def _sets(
         np.broadcast_to(lead, shape).ravel(),
     )
     norm = norms(grid, np.unique(origin))
-    errors = anchors(grid, origins, steps)
     at = (targets.row, targets.origin + targets.lead)
     actual = norm.forward(grid.values[at], targets)
     began = grid.first[targets.row] + grid.season <= targets.origin
     counts = (grid.observed[at] & began) * _weight(grid, norm)[targets.row]
     return TrainingSet(
-        seen_of(whole, grid, norm, targets, errors, origin, series),
+        seen_of(material, norm, targets, material.errors(origins), series, origin),
         _tensor(actual).view(shape),
         _tensor(counts).view(shape),
     )

@@ -39,15 +39,3 @@ class Maps:
         """From noise to normalised demand."""
         moved: Tensor = self.middle + self.width * self.knots(noise)
         return moved
-
-    def inverse(self, x: Tensor) -> Tensor:
-        """From normalised demand to noise."""
-        noise: Tensor = self.knots.inv((x - self.middle) / self.width)
-        return noise
-
-    def negative_log_likelihood(self, x: Tensor) -> Tensor:
-        """Of normalised demand ``x``, up to a constant, shape of ``x``."""
-        noise = self.inverse(x)
-        log_slope = self.knots.log_abs_det_jacobian(noise, self.knots(noise))
-        loss: Tensor = 0.5 * noise.square() + log_slope + self.width.log()
-        return loss
