@@ -43,6 +43,7 @@ from nodemix.optimizer.snapshot import (  # noqa: E402
 )
 from nodemix.optimizer.warming import warm_up  # noqa: E402
 
+from benchmarks.json_files import write_json  # noqa: E402
 from benchmarks.optimizer import default_data  # noqa: E402
 
 SEARCH_S = {100: 2.0, 1_000: 6.0}
@@ -243,11 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for seed in range(options.seeds):
             runs.append(measure(nodes, catalog, seed))
             print(json.dumps(runs[-1]), file=sys.stderr)
-    text = json.dumps(runs, indent=1)
-    if options.out is None:
-        print(text)
-    else:
-        options.out.write_text(text + "\n", encoding="utf-8")
+    write_json(runs, options.out)
     return 0
 
 

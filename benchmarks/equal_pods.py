@@ -5,7 +5,6 @@
 
 import argparse
 import gc
-import json
 import statistics
 import sys
 import time
@@ -31,6 +30,7 @@ from nodemix.optimizer.problem.types import Problem
 
 from benchmarks.baselines.equal_pods import row_by_row
 from benchmarks.baselines.spotkube import spotkube
+from benchmarks.json_files import write_json
 from benchmarks.optimizer import default_data
 
 TYPES = (4, 40, 600)
@@ -104,11 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=default_data(), help="folder of the CSVs")
     parser.add_argument("--out", type=Path, default=None, help="file for the JSON")
     options = parser.parse_args(arguments)
-    text = json.dumps(list(measure(spot_offers(options.data))), indent=1)
-    if options.out is None:
-        print(text)
-    else:
-        options.out.write_text(text + "\n", encoding="utf-8")
+    write_json(list(measure(spot_offers(options.data))), options.out)
     return 0
 
 

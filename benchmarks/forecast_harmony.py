@@ -19,7 +19,6 @@ is given for limits from training and, as ``whole_limits_crps``, from all rows.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -31,11 +30,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from nodemix.forecasting.errors import ForecastError
+from nodemix.forecasting.features import evenly
 from nodemix.forecasting.types import DemandHistory, FloatArray, Horizon
 
 from benchmarks.forecast_models import MODELS, Known, trainer
-from benchmarks.forecast_paths import evenly, samples_at
+from benchmarks.forecast_paths import samples_at
 from benchmarks.forecasting import ready_at
+from benchmarks.json_files import write_json
 
 TRAINING, TEST = 0.7, 0.2
 BATCH = 32
@@ -180,7 +181,7 @@ def run_container(container: int, options: argparse.Namespace) -> list[dict[str,
     values = history.values[0]  # noqa: PD011 - not a frame
     split = split_of(history.steps)
     limits = limits_of(values[:, : split.training])
-    rows = evenly(split.tested.start, split.tested.stop - 1, options.origins)
+    rows = evenly(split.tested.start, split.tested.stop - 1, options.origins).tolist()
     about = {
         "container": container,
         "indicators": len(history.indicators),
@@ -231,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records += made
         for record in made:
             print(_line(record), file=sys.stderr)
-    options.out.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    write_json(records, options.out)
     return 0
 
 

@@ -29,7 +29,6 @@ curves hang on none of them.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -46,6 +45,7 @@ from nodemix.forecasting.types import BoolArray, DemandHistory, FloatArray, Hori
 from benchmarks.forecast_models import MODELS, Known, trainer
 from benchmarks.forecast_paths import samples_at
 from benchmarks.forecasting import ready_at
+from benchmarks.json_files import write_json
 
 STEP_S = 600.0
 DAY, WEEK = 144, 1008
@@ -271,7 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = _told(reacting(options.series, windows, options.data))
     for shown in options.input:
         records += run_input(shown, windows, options)
-    options.out.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    write_json(records, options.out)
     return 0
 
 

@@ -53,9 +53,3 @@ def samples_at(
         return
     for origin in origins:
         yield joint_paths(speaker, ready_at(history, origin), horizon, rng)
-
-
-def evenly(first: int, last: int, most: int) -> tuple[int, ...]:
-    """Up to ``most`` origins from ``first`` to ``last``, evenly spread; all where they fit."""
-    spread = np.unique(np.linspace(first, last, min(most, last - first + 1)).round().astype(int))
-    return tuple(int(origin) for origin in spread)

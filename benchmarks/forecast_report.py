@@ -4,7 +4,6 @@ What is given replaces its part of ``results/forecasting.json``; the rest stays.
 """
 
 import argparse
-import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from benchmarks.forecast_runs import (
     title,
 )
 from benchmarks.forecast_tables import harmony_table, llm_table, trace_table, value_tables
+from benchmarks.json_files import read_json, write_json
 from benchmarks.optimizer import REPOSITORY
 from benchmarks.tables import NOTHING, table
 
@@ -69,28 +69,23 @@ def updated(options: argparse.Namespace, machine: str) -> dict[str, Any]:
     figures = committed(options.forecasts)
     if given := _given(options):
         figures |= given | {"machine": machine}
-        text = json.dumps(figures, indent=1, ensure_ascii=False, sort_keys=True)
-        options.forecasts.write_text(text + "\n", encoding="utf-8")
+        write_json(figures, options.forecasts, sort_keys=True)
     return figures
 
 
 def committed(path: Path) -> dict[str, Any]:
     """The figures of that file; none where there is no such file yet."""
-    return dict(_read(path)) if path.exists() else {}
+    return dict(read_json(path)) if path.exists() else {}
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, part in FILES.items():
         if paths := getattr(options, name.replace("-", "_")):
-            given[part] = collect(part, [record for path in paths for record in _read(path)])
+            given[part] = collect(part, [record for path in paths for record in read_json(path)])
     if options.forecast_speed:
-        given["speed"] = _rounded(_read(options.forecast_speed))
+        given["speed"] = _rounded(read_json(options.forecast_speed))
     return given
-
-
-def _read(path: Path) -> Any:  # noqa: ANN401 - whatever the JSON holds
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def collect(part: str, records: Iterable[Figures]) -> list[dict[str, Any]]:

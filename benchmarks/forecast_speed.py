@@ -9,7 +9,6 @@ same from the networks that come with the package.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -27,6 +26,7 @@ from nodemix.forecasting.synthetic import Made, made_history
 from nodemix.forecasting.types import DemandHistory, Horizon
 
 from benchmarks.forecast_models import PATIENT
+from benchmarks.json_files import write_json
 
 HORIZON = Horizon(steps=48, draws=200)
 REPEATS = 3
@@ -85,11 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.forecast_speed", description=__doc__)
     parser.add_argument("--out", type=Path, help="file for the JSON; else it is printed")
     options = parser.parse_args(arguments)
-    text = json.dumps(measured(), indent=1) + "\n"
-    if options.out is None:
-        sys.stdout.write(text)
-    else:
-        options.out.write_text(text, encoding="utf-8")
+    write_json(measured(), options.out)
     return 0
 
 

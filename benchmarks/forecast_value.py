@@ -22,7 +22,6 @@ others get the shortage that it then had. `protocol.md` says more.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -33,12 +32,14 @@ from typing import Any
 
 import numpy as np
 from nodemix.forecasting.errors import ForecastError
+from nodemix.forecasting.features import evenly
 from nodemix.forecasting.season import steps_per_day
 from nodemix.forecasting.types import BoolArray, FloatArray, Horizon
 
 from benchmarks.forecast_models import MODELS, Known, Speaker, trainer
-from benchmarks.forecast_paths import evenly, samples_at
+from benchmarks.forecast_paths import samples_at
 from benchmarks.forecasting import Windows, known_rows, ready_at, windows
+from benchmarks.json_files import write_json
 from benchmarks.shortage import (
     LARGEST_FACTOR,
     Demand,
@@ -359,7 +360,8 @@ def origins_of(
     """Origins of the calibration window, half as many, and of the test window."""
     first, last = split.origins[0], trace.history.steps - most_steps
     before = evenly(split.training, max(split.training, first - most_steps), max(1, most // 2))
-    return before, evenly(min(first, last), last, most)
+    after = evenly(min(first, last), last, most)
+    return tuple(before.tolist()), tuple(after.tolist())
 
 
 def run_trace(path: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -405,7 +407,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no such trace in {options.traces}; see --traces and --trace", file=sys.stderr)
         return 1
     records = [record for path in paths for record in run_trace(path, options)]
-    options.out.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    write_json(records, options.out)
     return 0
 
 

@@ -9,7 +9,6 @@ what comes before the last 26 % of a trace; the 12 % after that are for calibrat
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -35,6 +34,7 @@ from nodemix.forecasting.season import steps_per_day
 from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray, Horizon
 
 from benchmarks.forecast_models import MODELS, NAMES, Alone, Known, Speaker, trainer
+from benchmarks.json_files import write_json
 from benchmarks.traces import Trace, read_trace, trace_files
 
 STEPS, DRAWS = 48, 200
@@ -272,8 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     options.out.mkdir(parents=True, exist_ok=True)
     records = [record for path in paths for record in run_trace(path, options)]
-    text = json.dumps(records, indent=1) + "\n"
-    (options.out / "forecasting.json").write_text(text, encoding="utf-8")
+    write_json(records, options.out / "forecasting.json")
     return 0
 
 

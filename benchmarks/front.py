@@ -50,6 +50,7 @@ from nodemix.optimizer.risk.front import (  # noqa: E402
 )
 from nodemix.optimizer.risk.hazard import HazardPrior  # noqa: E402
 
+from benchmarks.json_files import write_json  # noqa: E402
 from benchmarks.optimizer import default_data  # noqa: E402
 
 SPOT_POOLS, ON_DEMAND_POOLS = 48, 12
@@ -302,11 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for seed in range(options.seeds):
             runs.append(measure(offers, mean_cpu, seed))
             print(json.dumps(runs[-1]), file=sys.stderr)
-    text = json.dumps(runs, indent=1)
-    if options.out is None:
-        print(text)
-    else:
-        options.out.write_text(text + "\n", encoding="utf-8")
+    write_json(runs, options.out)
     return 0
 
 

@@ -31,6 +31,7 @@ from nodemix.optimizer.placement.trials import Trials, kinds_of
 from nodemix.optimizer.problem.benchmark import read_instance
 from nodemix.optimizer.problem.types import Problem
 
+from benchmarks.json_files import write_json
 from benchmarks.optimizer import default_data, instance_files
 
 CHOOSING_DRAWS, FRESH_DRAWS = 8, 32
@@ -140,11 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         csv_files = (options.data / "catalog_aws.csv", options.data / "offers_us_east_1.csv")
         records += measure(path.stem, read_instance(path, *csv_files), run)
     report = {"seconds": run.seconds, "table": summary(records), "runs": records}
-    text = json.dumps(report, indent=1)
-    if options.out is None:
-        print(text)
-    else:
-        options.out.write_text(text + "\n", encoding="utf-8")
+    write_json(report, options.out)
     return 0
 
 

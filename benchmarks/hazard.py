@@ -37,6 +37,7 @@ from nodemix.optimizer.risk.hazard import (
 from nodemix.optimizer.risk.unrest import CALM
 from scipy.stats import betabinom, binom, nbinom
 
+from benchmarks.json_files import write_json
 from benchmarks.optimizer import default_data
 
 HIGHEST_BAND = 0.275
@@ -507,11 +508,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     campaigns = load_campaigns(options.data)
     work = tuning if options.tune else shared if options.shared else measure
     found = work(campaigns)
-    text = json.dumps(found, indent=1)
-    if options.out is None:
-        print(text)
-    else:
-        options.out.write_text(text + "\n", encoding="utf-8")
+    write_json(found, options.out)
     return 0
 
 

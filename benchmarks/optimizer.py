@@ -9,7 +9,6 @@ ways to plan cost on the same problem; `protocol.md` says how all of it is measu
 """
 
 import argparse
-import json
 import os
 import resource
 import sys
@@ -26,6 +25,8 @@ import numpy as np
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.packed import PackedNodes, Result
 from nodemix.optimizer.problem.types import Problem
+
+from benchmarks.json_files import write_json
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 KIB_PER_MIB = 1024
@@ -140,11 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     records = [_in_own_process(path, run) for path in instances for run in _repeats(options)]
-    text = json.dumps(records, indent=1)
-    if options.out is None:
-        print(text)
-    else:
-        options.out.write_text(text + "\n", encoding="utf-8")
+    write_json(records, options.out)
     return 0
 
 

@@ -40,6 +40,7 @@ from nodemix.optimizer.placement.steering import Steering, steer
 from nodemix.optimizer.problem.benchmark import read_instance
 from nodemix.optimizer.problem.types import IntArray, Problem
 
+from benchmarks.json_files import read_json, write_json
 from benchmarks.optimizer import default_data, instance_files
 from tools.local_cluster import LocalCluster
 from tools.placed_plan import PlacedPlan, standing
@@ -229,7 +230,7 @@ def _read(options: argparse.Namespace, path: Path) -> Problem:
     if not options.pods:
         return read_instance(path, catalog, offers)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(cut_down(json.loads(path.read_text(encoding="utf-8")), options.pods), file)
+        json.dump(cut_down(read_json(path), options.pods), file)
         file.flush()
         return read_instance(Path(file.name), catalog, offers)
 
@@ -251,9 +252,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             records.append(record)
             print(_line(record), file=sys.stderr)
             if options.out is not None:  # each time: the next run may take minutes
-                options.out.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+                write_json(records, options.out)
     if options.out is None:
-        print(json.dumps(records, indent=1))
+        write_json(records)
     return 0
 
 

@@ -14,7 +14,6 @@ again.
 
 import argparse
 import csv
-import json
 import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +24,7 @@ from benchmarks import forecast_report, risk_report
 from benchmarks.bars import bars
 from benchmarks.forecast_picture import forecast_picture
 from benchmarks.forecast_runs import Runs
+from benchmarks.json_files import read_json, write_json
 from benchmarks.optimizer import REPOSITORY, default_data
 from benchmarks.tables import NOTHING, dollars, percent_above, seconds_and_worst, table
 
@@ -317,11 +317,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     forecast_report.add_arguments(parser)
     risk_report.add_arguments(parser)
     options = parser.parse_args(arguments)
-    results = _read(options.results)
+    results = read_json(options.results)
     if given := _given(options):
         results |= given | {"machine": MACHINE}
-        text = json.dumps(results, indent=1, ensure_ascii=False)
-        options.results.write_text(text + "\n", encoding="utf-8")
+        write_json(results, options.results)
     forecasts = forecast_report.updated(options, MACHINE)
     risk = risk_report.updated(options)
     options.page.write_text(page(results, forecasts, risk), encoding="utf-8")
@@ -335,21 +334,17 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     """The parts of the results that the files hold."""
     given: dict[str, Any] = {}
     if options.runs:
-        runs = [run for path in options.runs for run in _read(path)]
+        runs = [run for path in options.runs for run in read_json(path)]
         given["instances"] = collect(runs, options.data)
     if options.equal_pods:
-        given["equal_pods"] = _read(options.equal_pods)
+        given["equal_pods"] = read_json(options.equal_pods)
     if options.placed:
-        given["placed"] = [record for path in options.placed for record in _read(path)]
+        given["placed"] = [record for path in options.placed for record in read_json(path)]
     if options.genetic:
-        given["genetic"] = _read(options.genetic)["table"]
+        given["genetic"] = read_json(options.genetic)["table"]
     if options.front:
-        given["generation_ms"] = [run["ms_per_generation"] for run in _read(options.front)]
+        given["generation_ms"] = [run["ms_per_generation"] for run in read_json(options.front)]
     return given
-
-
-def _read(path: Path) -> Any:  # noqa: ANN401 - whatever the JSON holds
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

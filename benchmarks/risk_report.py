@@ -4,12 +4,12 @@ What is given replaces its part of ``results/risk.json``; the rest stays.
 """
 
 import argparse
-import json
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.json_files import read_json, write_json
 from benchmarks.optimizer import REPOSITORY
 from benchmarks.tables import NOTHING, table
 
@@ -37,20 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def updated(options: argparse.Namespace) -> dict[str, Any]:
     """The committed figures, with what is given in its place; written where anything is."""
     path: Path = options.risk_results
-    results: dict[str, Any] = _read(path) if path.exists() else {}
+    results: dict[str, Any] = read_json(path) if path.exists() else {}
     given = {
-        part: _KEPT[part]([_read(file) for file in files])
+        part: _KEPT[part]([read_json(file) for file in files])
         for part in PARTS
         if (files := getattr(options, f"risk_{part}"))
     }
     if given:
         results |= given
-        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_json(results, path)
     return results
-
-
-def _read(path: Path) -> Any:  # noqa: ANN401 - whatever the JSON holds
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _hazard(files: Sequence[Figures]) -> dict[str, Any]:

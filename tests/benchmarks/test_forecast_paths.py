@@ -8,7 +8,7 @@ from nodemix.forecasting.baselines.last_value import LastValue
 from nodemix.forecasting.types import DemandForecast, DemandHistory, FloatArray, Horizon
 
 from benchmarks.forecast_models import Alone
-from benchmarks.forecast_paths import evenly, samples_at
+from benchmarks.forecast_paths import samples_at
 
 STEPS, ORIGINS = 40, (20, 30, 35)
 
@@ -79,8 +79,3 @@ def test_with_gaps_each_origin_is_asked_for_with_what_was_known_then() -> None:
     assert batching.asked == []
     # the gap was open at the second origin, and no value after it is known there
     assert paths[1][0].max() < 32
-
-
-def test_origins_are_all_of_them_or_evenly_spread() -> None:
-    assert evenly(3, 6, 99) == (3, 4, 5, 6)
-    assert evenly(0, 100, 3) == (0, 50, 100)
