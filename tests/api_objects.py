@@ -151,3 +151,43 @@ def make_budget_object(
         "spec": spec,
         "status": allowed,
     }
+
+
+def make_claim_object(
+    name: str,
+    *,
+    types: Sequence[str] = (),
+    zones: Sequence[str] = (),
+    markets: Sequence[str] = ("spot",),
+    launched: tuple[str, str] | None = None,
+) -> Json:
+    """Karpenter's NodeClaim; ``launched`` is (status, message) of that condition."""
+    wanted = {
+        "node.kubernetes.io/instance-type": types,
+        "topology.kubernetes.io/zone": zones,
+        "karpenter.sh/capacity-type": markets,
+    }
+    requirements = [
+        {"key": key, "operator": "In", "values": list(values)}
+        for key, values in wanted.items()
+        if values
+    ]
+    status: Json = {}
+    if launched is not None:
+        condition = {"type": "Launched", "status": launched[0], "message": launched[1]}
+        status["conditions"] = [condition]
+    metadata = make_metadata(name, None, uid=f"uid-of-{name}")
+    return {"metadata": metadata, "spec": {"requirements": requirements}, "status": status}
+
+
+def make_refusal_object(claim: str, message: str, **fields: Any) -> Json:
+    """Karpenter's event about a NodeClaim that it could not launch."""
+    return {
+        "metadata": make_metadata(f"{claim}.1", uid=f"uid-of-{claim}.1"),
+        "involvedObject": {"apiVersion": "karpenter.sh/v1", "kind": "NodeClaim", "name": claim},
+        "reason": "InsufficientCapacityError",
+        "type": "Warning",
+        "message": message,
+        "lastTimestamp": "2026-01-01T00:01:00Z",
+        **fields,
+    }

@@ -262,6 +262,8 @@ def test_account_may_hold_the_lease_in_its_own_namespace_only(api: ApiCalls) -> 
         ("get", "nodemix.dev/spotriskbooks"),
         ("list", "/events"),
         ("watch", "/events"),
+        ("list", "karpenter.sh/nodeclaims"),
+        ("watch", "karpenter.sh/nodeclaims"),
         ("create", "nodemix.dev/nodemixplans"),
         ("create", "events.k8s.io/events"),
         ("list", "metrics.k8s.io/pods"),

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from nodemix.operator.cluster.session import USER_AGENT
 
+from tests.control_plane.karpenter import install_claims
 from tests.control_plane.operator_process import NAMESPACE, OperatorProcess
 from tests.control_plane.scene import Scene, staged
 from tests.waiting import wait_for
@@ -42,6 +43,7 @@ def calls(installed: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> 
     lease = ("lease", "nodemix-operator", "-n", NAMESPACE)
     installed.kubectl("delete", *lease, "--ignore-not-found")  # of an operator before this one
     installed.kubectl("delete", "spotriskbooks", "--all")
+    install_claims(installed)
     earlier = len(installed.audit_events())
     with (
         staged(installed, "rights") as scene,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.control_plane.api_calls import ApiCalls
+from tests.control_plane.karpenter import install_claims, refuse
 from tests.control_plane.operator_process import OperatorProcess
 from tests.control_plane.scene import Scene, condition
 from tests.waiting import wait_for
@@ -85,6 +86,45 @@ def test_reclaimed_pool_is_learned_and_a_restart_loses_nothing(
     assert later["hoursWatched"] >= kept["hoursWatched"]
     assert later["boots"] == 5
     assert condition({"status": later}, "Ready")["reason"] == "Kept"
+
+
+FLEET = "creating instance, insufficient capacity, with fleet error(s), "
+NO_SPOT = (
+    "InsufficientInstanceCapacity: There is no Spot capacity available that matches your request."
+)
+QUOTA = "MaxSpotInstanceCountExceeded: Max spot instance count exceeded"
+WANTED = {
+    "node.kubernetes.io/instance-type": ["g5.12xlarge"],
+    "topology.kubernetes.io/zone": ["us-east-1a", "us-east-1b"],
+    "karpenter.sh/capacity-type": ["spot"],
+}
+
+
+@pytest.mark.slow
+def test_stock_out_is_learned_though_its_claim_is_gone_at_once(
+    installed: LocalCluster, empty: Scene, tmp_path: Path
+) -> None:
+    install_claims(installed)
+    with OperatorProcess(installed.operator_kubeconfig, tmp_path) as operator:
+        book(empty, lambda seen: "data" in seen)
+        refuse(installed, "gpu-aaaaa", WANTED, FLEET + NO_SPOT)
+        refuse(installed, "gpu-bbbbb", WANTED, FLEET + QUOTA)
+        refuse(installed, "gpu-ccccc", {}, FLEET + NO_SPOT)
+        learned = book(empty, lambda seen: seen.get("stockOutsUnattributed") == 1)
+        said = [(r["type"], r["zone"]) for r in logged(operator, "SpotStockOut")]
+        assert operator.terminate() == 0
+
+    assert (learned["stockOuts"], learned["shocks"]) == (2, 0)
+    assert said == [("g5.12xlarge", "us-east-1a"), ("g5.12xlarge", "us-east-1b")]
+    pools = {(pool["instanceType"], pool["zone"]): pool["scarcity"] for pool in learned["pools"]}
+    assert set(pools) == set(said)
+    assert all(scarcity > 0.95 for scarcity in pools.values())
+
+    with OperatorProcess(installed.operator_kubeconfig, tmp_path) as operator:
+        later = book(empty, lambda seen: seen["updatedAt"] != learned["updatedAt"])
+        assert operator.terminate() == 0
+
+    assert (later["stockOuts"], later["stockOutsUnattributed"]) == (2, 1)
 
 
 def test_unreadable_book_is_said_and_stays_as_it_is(

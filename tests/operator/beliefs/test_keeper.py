@@ -7,8 +7,10 @@ from nodemix.operator.api.riskbook import SpotRiskBookStatus
 from nodemix.operator.beliefs.keeper import BOOKS_PATH, NEWS_S, QUIET_S, BeliefKeeper
 from nodemix.operator.cluster.look import Look
 from nodemix.operator.cluster.records import NodeRecord
+from nodemix.operator.cluster.refusals import ClaimRecord, Refusal
 from nodemix.operator.errors import StaleViewError
 from nodemix.optimizer.risk.beliefs import PLAIN_SHARE
+from nodemix.optimizer.risk.hazard import PoolKey
 from nodemix.optimizer.snapshot import CapacityType
 
 from tests.builders import SPOT, make_catalog, make_instance, make_offer
@@ -21,6 +23,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.anyio
 
 PATH = f"{BOOKS_PATH}/cluster"
+NO_SPOT = "There is no Spot capacity available that matches your request."
 KEEPS = bought("keeps")
 STRANGE = {"metadata": {"name": "cluster"}, "spec": {}, "status": {"data": '{"schema": 99}'}}
 
@@ -32,6 +35,7 @@ class World:
     objects: FakeObjects = field(default_factory=FakeObjects)
     clock: FakeClock = field(default_factory=lambda: FakeClock(START_S))
     nodes: tuple[NodeRecord, ...] = (KEEPS,)
+    refusals: tuple[Refusal, ...] = ()
     leads: bool = True
     sees: bool = True
     keeper: BeliefKeeper = field(init=False)
@@ -42,7 +46,7 @@ class World:
     def look(self) -> Look:
         if not self.sees:
             raise StaleViewError("nodes", "were heard of 99 s ago", "wait")
-        return Look(self.clock(), self.nodes)
+        return Look(self.clock(), self.nodes, refusals=self.refusals)
 
     async def live(self, *nodes: NodeRecord, seconds: float = STEP_S) -> None:
         """With these nodes beside one that stays, a look every five seconds."""
@@ -54,7 +58,7 @@ class World:
     async def restart(self) -> "World":
         """The process ends as it is asked to, and another one begins."""
         await self.keeper.close()
-        return World(self.objects, self.clock, self.nodes)
+        return World(self.objects, self.clock, self.nodes, self.refusals)
 
     def status(self) -> SpotRiskBookStatus:
         return SpotRiskBookStatus.model_validate(self.objects.objects[PATH]["status"])
@@ -62,6 +66,16 @@ class World:
     def ready(self) -> tuple[str, str]:
         (condition,) = self.status().conditions
         return str(condition.status), condition.reason
+
+    def refuse(self, message: str = NO_SPOT) -> None:
+        """Karpenter says that it could not buy a machine in `OTHER`, where there is no node."""
+        claim = ClaimRecord("u", "c", (OTHER.instance_type,), (OTHER.zone,), ("spot",))
+        key = str(len(self.refusals))
+        self.refusals += (Refusal(key, self.clock(), claim.name, message, claim),)
+
+    def stock_outs(self) -> tuple[int, int]:
+        report = self.keeper.report()
+        return report.stock_outs, report.unattributed
 
     def shocks(self) -> tuple[int, int]:
         report = self.keeper.report()
@@ -178,6 +192,69 @@ async def test_new_leader_reads_what_the_old_one_wrote() -> None:
 
     assert new.shocks() == (1, 1)
     assert old.keeper.beliefs() is None
+
+
+# --- stock-outs
+
+
+async def test_stock_out_is_in_the_book_within_a_minute() -> None:
+    world = World()
+    await world.live(seconds=10)
+    world.refuse()
+    await world.live(seconds=NEWS_S)
+
+    status = world.status()
+    assert (status.stock_outs, status.stock_outs_unattributed) == (1, 0)
+    (pool,) = status.pools
+    assert (pool.instance_type, pool.zone) == (OTHER.instance_type, OTHER.zone)
+    assert pool.scarcity == pytest.approx(1.0, abs=0.01)
+
+
+async def test_stock_out_is_counted_once_over_restarts_and_none_is_lost() -> None:
+    world = World()
+    await world.live(seconds=10)
+    world.refuse()
+    await world.live(seconds=10)
+    world.refuse("no Spot capacity available in us-east-1x or us-east-1y")
+    await world.live(seconds=10)
+    assert world.stock_outs() == (1, 1)
+
+    world = await world.restart()
+    await world.live(seconds=10)
+    assert world.stock_outs() == (1, 1)
+    world.clock.seconds += 1.0
+    world.refuse()  # while nobody looked
+    world = World(world.objects, world.clock, refusals=world.refusals)
+    await world.live(seconds=10)
+    assert world.stock_outs() == (2, 1)
+
+
+async def test_crash_loses_no_stock_out_though_it_was_not_written() -> None:
+    world = World()
+    await world.live(seconds=10)
+    world.refuse()
+    await world.live(seconds=10)
+    assert (world.status().stock_outs, world.stock_outs()) == (0, (1, 0))
+
+    world = World(world.objects, world.clock, refusals=world.refusals)
+    await world.live(seconds=10)
+    assert world.stock_outs() == (1, 0)
+
+
+async def test_price_book_tells_what_pools_are_called() -> None:
+    odd = PoolKey("n2", "us-central1-b", "n2-standard-8")
+    instance = make_instance(odd.instance_type, family=odd.family)
+    offer = make_offer(instance, zone=odd.zone, capacity_type=SPOT)
+    world = World()
+    world.keeper.published(make_recommendation(), make_catalog(offer))
+    await world.live(seconds=10)
+    world.refuse(f"no Spot capacity available for {odd.instance_type} in {odd.zone}.")
+    await world.live()
+
+    beliefs = world.keeper.beliefs()
+    assert beliefs is not None
+    assert beliefs.hazards is not None
+    assert beliefs.hazards.pools[odd].scarcity == pytest.approx(1.0, abs=0.01)
 
 
 # --- a book that cannot be read, or is gone

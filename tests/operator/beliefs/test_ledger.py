@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import orjson
@@ -12,7 +13,7 @@ from nodemix.operator.beliefs.reclaims import WINDOW_H
 from nodemix.operator.beliefs.watch import Seen
 from nodemix.operator.errors import BeliefsUnreadableError
 from nodemix.optimizer.risk.beliefs import UNADVISED_PER_HOUR, Move
-from nodemix.optimizer.risk.hazard import Evidence, Exposure, PoolKey
+from nodemix.optimizer.risk.hazard import Evidence, Exposure, Hazard, PoolKey, StockOut
 
 from tests.operator.beliefs.looks import OTHER, POOL
 
@@ -38,6 +39,12 @@ def evidence(ledger: Ledger, pool: PoolKey = POOL) -> Evidence:
     book = ledger.believed().hazards
     assert book is not None
     return book.pools[pool]
+
+
+def hazard(ledger: Ledger, pool: PoolKey = POOL) -> Hazard:
+    book = ledger.believed().hazards
+    assert book is not None
+    return book.hazards()[pool]
 
 
 def test_hours_and_shocks_are_counted() -> None:
@@ -114,6 +121,64 @@ def test_boots_and_moves_are_kept() -> None:
     assert ledger.report(1, 1.0).boot_median_s == 50.0
 
 
+def test_believed_hits_are_the_last_shock_of_each_pool() -> None:
+    ledger = learned(hour(1.0, lost=1), hour(2.0, lost=1, pool=OTHER), hour(3.0, lost=2))
+
+    assert ledger.believed().hits == ((OTHER, 2.0), (POOL, 3.0))
+    assert ledger.believed().hit_within(0.5, 3.0) == {POOL}
+
+
+# --- stock-outs
+
+
+def test_stock_out_makes_the_next_hours_of_its_pool_riskier_and_no_other_pool() -> None:
+    both = hour(1.0, exposures=(Exposure(POOL, 0.0, 1.0), Exposure(OTHER, 0.0, 1.0)))
+    out = replace(both, stock_outs=(StockOut(POOL, 1.0),))
+    calm, alarmed = learned(both), learned(out)
+
+    # The rate of a moment is known like half a shock (the prior's steadiness); this is one more.
+    assert hazard(alarmed).unrest.ratio / hazard(calm).unrest.ratio == pytest.approx(3.0)
+    assert hazard(alarmed, OTHER).unrest == hazard(calm, OTHER).unrest
+    assert hazard(alarmed).shocks_per_hour == hazard(calm).shocks_per_hour
+
+
+def test_stock_out_of_a_pool_without_nodes_is_kept_until_it_has_faded() -> None:
+    ledger = learned(Seen(1.0, stock_outs=(StockOut(POOL, 1.0),)))
+
+    assert evidence(ledger).scarcity == 1.0
+    assert evidence(ledger.after(Seen(3.0), {})).scarcity == pytest.approx(0.5)
+    kept, gone = (ledger.after(Seen(at_h), {}).beliefs.hazards for at_h in (13.0, 16.0))
+    assert kept is not None
+    assert gone is not None
+    assert (set(kept.pools), set(gone.pools)) == ({POOL}, set())
+
+
+def test_stock_outs_are_counted_for_good() -> None:
+    ledger = learned(
+        Seen(1.0, stock_outs=(StockOut(POOL, 0.9), StockOut(OTHER, 1.0)), unattributed=3),
+        Seen(2.0, unattributed=1),
+        hour(500.0, stock_outs=(StockOut(POOL, 500.0),)),
+    )
+
+    report = ledger.report(1, 500.0)
+    assert (report.stock_outs, report.unattributed) == (3, 4)
+    status = to_status(ledger, 1, (), 500.0 * 3600)
+    assert (status.stock_outs, status.stock_outs_unattributed) == (3, 4)
+    assert [(pool.zone, pool.scarcity) for pool in status.pools] == [(POOL.zone, 1.0)]
+
+
+def test_book_of_before_has_seen_no_stock_out() -> None:
+    numbers = orjson.loads(learned(hour(1.0)).to_json())
+    del numbers["stock_outs"], numbers["unattributed"]
+
+    assert Ledger.from_json(orjson.dumps(numbers).decode()) == learned(hour(1.0))
+
+
+def test_book_knows_until_when_it_looked() -> None:
+    assert Ledger().looked_h == -math.inf
+    assert Ledger.from_json(learned(hour(1.0), Seen(2.5)).to_json()).looked_h == 2.5
+
+
 def test_evidence_that_faded_away_is_forgotten() -> None:
     book = learned(hour(1.0), hour(1000.0, pool=OTHER)).beliefs.hazards
 
@@ -140,6 +205,8 @@ def test_time_alone_is_no_news() -> None:
     assert ledger.after(hour(2.0, pool=OTHER), {}).news != ledger.news
     assert ledger.after(hour(2.0, boots_s=(1.0,)), {}).news != ledger.news
     assert ledger.after(hour(2.0), {}, MOVE).news != ledger.news
+    assert ledger.after(hour(2.0, stock_outs=(StockOut(POOL, 2.0),)), {}).news != ledger.news
+    assert ledger.after(hour(2.0, unattributed=1), {}).news != ledger.news
 
 
 @given(
@@ -156,6 +223,7 @@ def test_text_brings_back_all_of_it(steps: list[tuple[float, int, PoolKey, bool]
         at_h += pause_h
         exposure = Exposure(pool, at_h - pause_h, at_h)
         seen = Seen(at_h, (exposure,), {pool: lost} if lost else {}, {pool: 5}, boots_s=(pause_h,))
+        seen = replace(seen, stock_outs=(StockOut(pool, at_h),) * moves, unattributed=lost)
         ledger = ledger.after(seen, {}, MOVE if moves else None)
 
     assert Ledger.from_json(ledger.to_json()) == ledger
@@ -178,6 +246,7 @@ def test_restart_goes_on_as_if_it_had_not_been() -> None:
         {"shocks": "many"},
         {"last_shocks": 3},
         {"hours_watched": None},
+        {"stock_outs": "many"},
     ],
 )
 def test_text_of_another_version_or_damaged_is_refused(damage: dict[str, object]) -> None:

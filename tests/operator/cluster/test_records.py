@@ -12,6 +12,7 @@ from nodemix.operator.cluster.records import (
     node_record,
     notice_record,
     pod_record,
+    refusal_record,
     workload_record,
 )
 from nodemix.optimizer.resources import Resources
@@ -23,6 +24,7 @@ from tests.api_objects import (
     make_job_object,
     make_node_object,
     make_pod_object,
+    make_refusal_object,
     make_workload_object,
 )
 
@@ -305,6 +307,27 @@ def test_event_tells_of_a_node_that_is_taken_back(reason: str) -> None:
 )
 def test_other_events_tell_nothing(event: dict[str, Any]) -> None:
     assert notice_record(event) is None
+
+
+def test_refusal_has_a_new_key_when_it_is_said_again() -> None:
+    first = refusal_record(make_refusal_object("gpu-1", "no capacity"))
+    again = {"lastObservedTime": "2026-01-01T00:07:00.5Z"}
+    later = refusal_record(make_refusal_object("gpu-1", "no capacity", series=again))
+
+    assert first is not None
+    assert later is not None
+    assert (first.claim_name, first.message, first.claim) == ("gpu-1", "no capacity", None)
+    assert later.at_s is not None
+    assert first.at_s is not None
+    assert later.at_s - first.at_s == 360.5
+    assert first.key != later.key
+
+
+@pytest.mark.parametrize(
+    "fields", [{"reason": "NodeClassNotReady"}, {"involvedObject": {"kind": "Pod", "name": "p"}}]
+)
+def test_events_of_other_reasons_and_objects_are_no_refusals(fields: dict[str, Any]) -> None:
+    assert refusal_record(make_refusal_object("gpu-1", "no capacity", **fields)) is None
 
 
 def test_event_is_not_about_a_later_node_of_the_same_name() -> None:

@@ -3,7 +3,12 @@ from nodemix.operator.cluster.store import SnapshotStore, snapshot_of
 from nodemix.operator.errors import SnapshotFileError
 from nodemix.optimizer.snapshot import Note
 
-from tests.api_objects import make_node_object, make_pod_object
+from tests.api_objects import (
+    make_claim_object,
+    make_node_object,
+    make_pod_object,
+    make_refusal_object,
+)
 
 LABELS = {"labels": {"app": "web"}}
 
@@ -165,3 +170,49 @@ def test_event_marks_the_node_that_it_is_about_gone_or_not() -> None:
     assert marks == {"a": "reclaimed", "b": "reclaimed", "c": "none"}
     store.delete("Event", {"metadata": {"name": "b"}})
     assert {str(record.departure) for record in store.look(0.0).nodes} == {"none"}
+
+
+def test_refusal_is_told_with_its_claim_though_that_was_deleted_at_once() -> None:
+    store = SnapshotStore()
+    store.upsert("NodeClaim", make_claim_object("gpu-1", zones=["z1"]))
+    store.delete("NodeClaim", make_claim_object("gpu-1", zones=["z1"]))
+    store.upsert("Refusal", make_refusal_object("gpu-1", "no capacity"))
+    store.upsert("Refusal", make_refusal_object("never-seen", "no capacity"))
+    store.upsert("Refusal", {"metadata": {"name": "e"}, "reason": "Scheduled"})
+
+    told = {refusal.claim_name: refusal for refusal in store.look(0.0).refusals}
+    assert {name: refusal.claim is None for name, refusal in told.items()} == {
+        "gpu-1": False,
+        "never-seen": True,
+    }
+    assert told["gpu-1"].claim is not None
+    assert told["gpu-1"].claim.zones == ("z1",)
+
+
+def test_claim_of_the_same_name_that_is_there_is_preferred_to_one_that_went() -> None:
+    store = SnapshotStore()
+    store.delete("NodeClaim", make_claim_object("gpu-1", zones=["z1"]))
+    store.upsert("NodeClaim", make_claim_object("gpu-1", zones=["z2"]))
+    store.upsert("Refusal", make_refusal_object("gpu-1", "no capacity"))
+
+    (refusal,) = store.look(0.0).refusals
+    assert refusal.claim is not None
+    assert refusal.claim.zones == ("z2",)
+
+
+def test_claim_that_waits_complains_until_it_is_launched_or_gone() -> None:
+    store = SnapshotStore()
+    store.upsert("NodeClaim", make_claim_object("gpu-1", launched=("Unknown", "no capacity")))
+
+    (refusal,) = store.look(0.0).refusals
+    assert (refusal.message, refusal.at_s, refusal.is_final) == ("no capacity", None, False)
+    store.upsert("NodeClaim", make_claim_object("gpu-1", launched=("True", "")))
+    assert store.look(0.0).refusals == ()
+
+
+def test_claim_that_cannot_be_read_hides_nothing_and_troubles_no_decision() -> None:
+    store = SnapshotStore()
+    store.upsert("NodeClaim", {"metadata": {"name": "a"}, "spec": 3})
+
+    assert store.look(0.0).refusals == ()
+    assert store.snapshot(0.0).notes == ()

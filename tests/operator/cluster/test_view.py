@@ -233,6 +233,9 @@ def test_events_about_nodes_are_heard_and_no_view_waits_for_them() -> None:
 
             assert "events" not in {i.resource.plural for i in world.view.informers}
             asked = [query for path, query, _ in world.server.requests if path == EVENTS]
-            assert {query["fieldSelector"] for query in asked} == {"involvedObject.kind=Node"}
+            assert {query["fieldSelector"] for query in asked} == {
+                "involvedObject.kind=Node",
+                "reason=InsufficientCapacityError",
+            }
 
     asyncio.run(scenario())

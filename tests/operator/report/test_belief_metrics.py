@@ -13,6 +13,8 @@ SEEN = BeliefsReport(
     shocks_last_day=((PoolKey("m5", "a", "m5.large"), 2),),
     boots=12,
     boot_median_s=83.0,
+    stock_outs=5,
+    unattributed=9,
 )
 
 
@@ -45,6 +47,14 @@ def test_every_figure_of_the_report_is_shown() -> None:
         "nodemix_node_boot_median_seconds": 83.0,
         "nodemix_beliefs_kept": 1.0,
     }
+
+
+def test_stock_outs_of_unknown_pools_are_told_apart() -> None:
+    exporter, name = Exporter(), "nodemix_spot_stock_outs_total"
+    exporter.watch_beliefs(lambda: SEEN)
+
+    assert exporter.registry.get_sample_value(name, {"outcome": "learned"}) == 5
+    assert exporter.registry.get_sample_value(name, {"outcome": "unattributed"}) == 9
 
 
 def test_before_the_first_boot_there_is_no_median() -> None:

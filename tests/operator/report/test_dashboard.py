@@ -33,6 +33,7 @@ COUNTS = {
     "nodemix_spot_pool_shocks_last_day",
     "nodemix_spot_pools_watched",
     "nodemix_spot_shocks",
+    "nodemix_spot_stock_outs",
 }
 LABELS = {
     *("policy", "state", "quantity", "mode", "model", "type", "outcome", "estimate", "part"),

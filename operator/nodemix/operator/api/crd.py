@@ -161,6 +161,7 @@ RISK_BOOK = Kind(
         Column("Pools", "integer", ".status.poolsWatched"),
         Column("Shocks", "integer", ".status.shocks"),
         Column("Reclaimed", "integer", ".status.nodesReclaimed"),
+        Column("Stock-outs", "integer", ".status.stockOuts", priority=1),
         Column("Hours", "number", ".status.hoursWatched"),
         Column("Boot s", "number", ".status.bootMedianSeconds"),
         Column("Updated", "date", ".status.updatedAt"),

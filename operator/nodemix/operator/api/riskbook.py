@@ -30,6 +30,8 @@ class PoolEvidence(StatusModel):
     """Expected from all that is known, other pools included."""
     share_lost_percent: Percent = Field(ge=0)
     """Expected share of its nodes that such an event takes."""
+    scarcity: float = Field(default=0.0, ge=0, le=1)
+    """1 right after the provider had nothing to sell, half of it two hours later."""
 
 
 class SpotRiskBookStatus(StatusModel):
@@ -45,6 +47,10 @@ class SpotRiskBookStatus(StatusModel):
     """Events in which a pool lost nodes, ever."""
     nodes_reclaimed: Count | None = None
     """Spot nodes taken back, ever."""
+    stock_outs: Count | None = None
+    """Times that a spot pool had nothing to sell, ever."""
+    stock_outs_unattributed: Count | None = None
+    """Times that something could not be had and nobody said of which pool, ever."""
     boots: Count | None = None
     """Nodes whose boot was timed and is remembered."""
     boot_median_seconds: float | None = Field(default=None, ge=0)

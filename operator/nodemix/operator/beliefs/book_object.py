@@ -70,6 +70,8 @@ def to_status(
         hours_watched=round(report.hours_watched, 2),
         shocks=report.shocks,
         nodes_reclaimed=report.interruptions,
+        stock_outs=report.stock_outs,
+        stock_outs_unattributed=report.unattributed,
         boots=report.boots,
         boot_median_seconds=report.boot_median_s,
         pools=_worst(ledger.believed()),
@@ -117,4 +119,5 @@ def _evidence(pool: PoolKey, seen: Evidence, hazard: Hazard) -> PoolEvidence:
         shocks=round(seen.shocks, 3),
         shocks_per_day=round(HOURS_OF_A_DAY * hazard.shocks_per_hour, 4),
         share_lost_percent=100.0 * hazard.share_lost,
+        scarcity=round(seen.scarcity, 3),
     )

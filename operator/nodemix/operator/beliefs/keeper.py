@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from nodemix.operator.api.conditions import Conditions
@@ -12,6 +12,7 @@ from nodemix.operator.beliefs.book_object import FoundBook, empty_book, to_statu
 from nodemix.operator.beliefs.ledger import Ledger
 from nodemix.operator.beliefs.moves import MoveWatch
 from nodemix.operator.beliefs.report import BeliefsReport
+from nodemix.operator.beliefs.stock_outs import RefusalWatch
 from nodemix.operator.beliefs.watch import SECONDS_PER_HOUR, NodeWatch, Seen
 from nodemix.operator.cluster.look import Look
 from nodemix.operator.errors import BeliefsUnreadableError, OperatorError, StaleViewError
@@ -68,6 +69,7 @@ class BeliefKeeper:
     problem: str = ""
     _ledger: Ledger | None = None
     _nodes: NodeWatch = field(default_factory=NodeWatch)
+    _refusals: RefusalWatch = field(default_factory=RefusalWatch)
     _moves: MoveWatch = field(default_factory=MoveWatch)
     _advised: dict[PoolKey, float] = field(default_factory=dict)
     _written: _Writing = field(default_factory=_Writing)
@@ -121,16 +123,25 @@ class BeliefKeeper:
 
     def _forget(self) -> None:
         """Another process leads, and writes; what it knows is read when this one takes over."""
-        self._ledger, self._nodes, self._written = None, NodeWatch(), _Writing()
+        self._ledger, self._written = None, _Writing()
+        self._nodes, self._refusals = NodeWatch(), RefusalWatch()
 
     def _learn(self, ledger: Ledger) -> None:
         with suppress(StaleViewError):  # the policies say so
-            self._nodes, seen = self._nodes.after(self.look())
+            seen = self._seen(self.look(), ledger)
             self._moves, move = self._moves.after(seen)
             self._ledger = ledger.after(seen, self._advised, move)
             _tell(seen)
             if move is not None:
                 log.info("PlanFollowed", left=move.left, entered=move.entered)
+
+    def _seen(self, look: Look, ledger: Ledger) -> Seen:
+        """What happened to nodes, and what could not be bought."""
+        self._nodes, seen = self._nodes.after(look)
+        pools = {**self._advised, **self._nodes.spot_nodes}
+        looked_s = SECONDS_PER_HOUR * ledger.looked_h
+        self._refusals, told = self._refusals.after(look, looked_s, pools)
+        return replace(seen, stock_outs=told.stock_outs, unattributed=told.unattributed)
 
     async def _read(self) -> Ledger:
         """What an earlier process left; an empty ledger where it is nothing that can be read."""
@@ -189,3 +200,7 @@ class BeliefKeeper:
 def _tell(seen: Seen) -> None:
     for pool, nodes in seen.lost.items():
         log.info("SpotNodesReclaimed", type=pool.instance_type, zone=pool.zone, nodes=nodes)
+    for pool in sorted({stock_out.pool for stock_out in seen.stock_outs}):
+        log.info("SpotStockOut", type=pool.instance_type, zone=pool.zone)
+    if seen.unattributed:
+        log.info("StockOutOfUnknownPool", refusals=seen.unattributed)

@@ -1,5 +1,6 @@
 """All that is learned of a cluster, brought up to date look by look, and kept as JSON."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from nodemix.operator.beliefs.watch import Seen
 from nodemix.operator.errors import BeliefsUnreadableError
 from nodemix.optimizer.errors import ParameterError
 from nodemix.optimizer.risk.beliefs import UNADVISED_PER_HOUR, Beliefs, Move
-from nodemix.optimizer.risk.hazard import Evidence, HazardBook, PoolKey
+from nodemix.optimizer.risk.hazard import Evidence, HazardBook, PoolKey, Shock
 
 SCHEMA = 1
 LEAST_HOURS, LEAST_SHOCKS = 0.05, 0.01
@@ -34,6 +35,7 @@ class Ledger:
         open_shocks: those.
         hours_watched, shocks, interruptions: of all time, not discounted; hours by pool, summed.
         last_shocks: (pool, hour) of those of the last day, ascending in time.
+        stock_outs, unattributed: likewise of all time; by pool, and of unknown pools.
     """
 
     beliefs: Beliefs = field(default_factory=Beliefs)
@@ -42,6 +44,8 @@ class Ledger:
     shocks: int = 0
     interruptions: int = 0
     last_shocks: tuple[tuple[PoolKey, float], ...] = ()
+    stock_outs: int = 0
+    unattributed: int = 0
 
     def after(self, seen: Seen, advised: Rates, move: Move | None = None) -> "Ledger":
         """The evidence after a look.
@@ -61,7 +65,14 @@ class Ledger:
             shocks=self.shocks + len(new),
             interruptions=self.interruptions + sum(seen.lost.values()),
             last_shocks=(*last, *((s.pool, s.at_h) for s in new))[-MOST_LAST_SHOCKS:],
+            stock_outs=self.stock_outs + len(seen.stock_outs),
+            unattributed=self.unattributed + seen.unattributed,
         )
+
+    @property
+    def looked_h(self) -> float:
+        """When something was last looked at; minus infinity before that."""
+        return self._book_h(-math.inf)
 
     def _book_h(self, now_h: float) -> float:
         return now_h if self.beliefs.hazards is None else self.beliefs.hazards.at_h
@@ -75,21 +86,24 @@ class Ledger:
         move: Move | None,
     ) -> Beliefs:
         open_pools = (shock.pool for shock in self.open_shocks)
-        pools = {*(exposure.pool for exposure in seen.exposures), *seen.lost, *open_pools}
+        sold_out = (stock_out.pool for stock_out in seen.stock_outs)
+        exposed = (exposure.pool for exposure in seen.exposures)
+        pools = {*exposed, *seen.lost, *open_pools, *sold_out}
         book = self.beliefs.hazards or HazardBook.opened(now_h, {})
         book = advised_anew(book, advised)
         book = book.with_pools({p: advised.get(p, UNADVISED_PER_HOUR) for p in pools})
-        book = book.observed(now_h, seen.exposures, [shock.shock() for shock in over])
+        shocks = [shock.shock() for shock in over]
+        book = book.observed(now_h, seen.exposures, shocks, seen.stock_outs)
         boots = self.beliefs.boots.observed(seen.boots_s)
         beliefs = replace(self.beliefs, hazards=_worth_keeping(book, pools), boots=boots)
         return beliefs if move is None else beliefs.moved(move)
 
     def believed(self) -> Beliefs:
         """The beliefs, with the shocks that may still grow as far as they went."""
-        hits = tuple(
-            sorted(dict(self.last_shocks).items())
-        )  # ascending in time: the last one stays
-        beliefs = replace(self.beliefs, hits=hits)
+        lately = (
+            Shock(pool, at_h, 1, 1) for pool, at_h in self.last_shocks
+        )  # only the time counts
+        beliefs = self.beliefs.struck(lately)
         book = self.beliefs.hazards
         if book is None or not self.open_shocks:
             return beliefs
@@ -102,7 +116,8 @@ class Ledger:
         """What is worth writing at once; time alone is not."""
         book = self.beliefs.hazards
         pools = frozenset(book.pools) if book else frozenset()
-        return pools, self.interruptions, self.beliefs.boots, self.beliefs.moves
+        refusals = self.stock_outs, self.unattributed
+        return pools, self.interruptions, self.beliefs.boots, self.beliefs.moves, refusals
 
     def report(self, pools_watched: int, now_h: float, problem: str = "") -> BeliefsReport:
         """The evidence in figures."""
@@ -116,6 +131,8 @@ class Ledger:
             shocks_last_day=tuple(sorted(Counter(recent).items())),
             boots=len(boots_s),
             boot_median_s=median(boots_s) if boots_s else None,
+            stock_outs=self.stock_outs,
+            unattributed=self.unattributed,
             problem=problem,
         )
 
@@ -132,6 +149,8 @@ class Ledger:
             "shocks": self.shocks,
             "interruptions": self.interruptions,
             "last_shocks": [[*_names(pool), at_h] for pool, at_h in self.last_shocks],
+            "stock_outs": self.stock_outs,
+            "unattributed": self.unattributed,
         }
         return orjson.dumps(numbers).decode()
 
@@ -160,6 +179,8 @@ class Ledger:
             shocks=int(numbers["shocks"]),
             interruptions=int(numbers["interruptions"]),
             last_shocks=tuple((PoolKey(*r[:3]), r[3]) for r in numbers["last_shocks"]),
+            stock_outs=int(numbers.get("stock_outs", 0)),  # none in books of before
+            unattributed=int(numbers.get("unattributed", 0)),
         )
         ledger.after(Seen(ledger._book_h(0.0)), {})  # a bad number shows here
         return ledger
@@ -180,13 +201,19 @@ def _worth_keeping(book: HazardBook, present: set[PoolKey]) -> HazardBook:
     """Without pools whose evidence has faded away; of too many, those with the most stay."""
     kept = {p: e for p, e in book.pools.items() if p in present or _says_something(e)}
     if len(kept) > MOST_POOLS:
-        ranked = sorted(kept, key=lambda pool: (kept[pool].shocks, kept[pool].hours), reverse=True)
+        ranked = sorted(kept, key=lambda pool: _weight(kept[pool]), reverse=True)
         kept = {pool: kept[pool] for pool in sorted(ranked[:MOST_POOLS])}
     return book if len(kept) == len(book.pools) else replace(book, pools=kept)
 
 
 def _says_something(evidence: Evidence) -> bool:
-    return evidence.hours >= LEAST_HOURS or evidence.shocks >= LEAST_SHOCKS
+    shocks, hours = _weight(evidence)
+    return hours >= LEAST_HOURS or shocks >= LEAST_SHOCKS
+
+
+def _weight(evidence: Evidence) -> tuple[float, float]:
+    """Shocks, and hours; a stock-out counts like a shock as long as it is remembered."""
+    return evidence.shocks + evidence.scarcity, evidence.hours
 
 
 def _names(pool: PoolKey) -> tuple[str, str, str]:

@@ -19,6 +19,8 @@ class BeliefsReport:
         shocks_last_day: shocks of the last 24 hours by pool, pools without one left out, sorted.
         boots: nodes whose boot was timed and is remembered.
         boot_median_s: None before the first boot.
+        stock_outs: times that a spot pool had nothing to sell, ever.
+        unattributed: times that it could not be told which pool had not, ever.
         problem: why the evidence is not kept beyond this process; empty if it is.
     """
 
@@ -29,4 +31,6 @@ class BeliefsReport:
     shocks_last_day: tuple[tuple[PoolKey, int], ...] = ()
     boots: int = 0
     boot_median_s: float | None = None
+    stock_outs: int = 0
+    unattributed: int = 0
     problem: str = ""

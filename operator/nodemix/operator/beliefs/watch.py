@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from nodemix.operator.cluster.departures import Departure
 from nodemix.operator.cluster.look import Look
 from nodemix.operator.cluster.records import NodeRecord
-from nodemix.optimizer.risk.hazard import Exposure, PoolKey
+from nodemix.optimizer.risk.hazard import Exposure, PoolKey, StockOut
 from nodemix.optimizer.snapshot import CapacityType
 
 MOST_APART_S = 60.0
@@ -39,6 +39,8 @@ class Seen:
         entered: pools that nodes joined.
         left: pools that nodes left on purpose.
         boots_s: of nodes that became ready.
+        stock_outs: of spot pools, no later than ``at_h``.
+        unattributed: refusals to sell a machine that name no pool.
     """
 
     at_h: float
@@ -48,6 +50,8 @@ class Seen:
     entered: frozenset[MarketPool] = frozenset()
     left: frozenset[MarketPool] = frozenset()
     boots_s: tuple[float, ...] = ()
+    stock_outs: tuple[StockOut, ...] = ()
+    unattributed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

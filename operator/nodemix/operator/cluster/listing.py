@@ -9,6 +9,7 @@ import aiohttp
 import orjson
 from nodemix.operator.cluster.connection import Connection
 from nodemix.operator.cluster.records import EVENT
+from nodemix.operator.cluster.refusals import CLAIM, REFUSAL, REFUSAL_REASON
 from nodemix.operator.cluster.session import open_session
 from nodemix.operator.cluster.store import SnapshotStore
 from nodemix.operator.errors import ConnectionFailedError, ExpiredVersionError
@@ -50,8 +51,13 @@ RESOURCES: Final = (
     Resource("PodDisruptionBudget", "/apis/policy/v1/poddisruptionbudgets"),
 )
 
-NODE_EVENTS: Final = Resource(EVENT, "/api/v1/events", "involvedObject.kind=Node")
-"""No decision rests on these: where they may not be read, only some notices go unheard."""
+HINT_RESOURCES: Final = (
+    Resource(EVENT, "/api/v1/events", "involvedObject.kind=Node"),
+    Resource(REFUSAL, "/api/v1/events", f"reason={REFUSAL_REASON}"),
+    Resource(CLAIM, "/apis/karpenter.sh/v1/nodeclaims"),
+)
+"""No decision rests on these: where they may not be read, or there is no Karpenter, only some
+notices and stock-outs go unheard."""
 
 
 @dataclass(frozen=True, slots=True)

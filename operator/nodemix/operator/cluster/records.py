@@ -9,6 +9,14 @@ from typing import Any, Final
 from nodemix.operator.cluster.departures import NOTICE_REASONS, Departure, departure_of
 from nodemix.operator.cluster.pod_requests import RequestReader
 from nodemix.operator.cluster.quantities import room_of
+from nodemix.operator.cluster.refusals import (
+    CLAIM,
+    REFUSAL,
+    REFUSAL_REASON,
+    ClaimRecord,
+    Refusal,
+    claim_record,
+)
 from nodemix.operator.cluster.selectors import label_selector, taints
 from nodemix.operator.cluster.templates import (
     PodShape,
@@ -149,7 +157,16 @@ class WorkloadRecord:
     spot_denied: str | None = None
 
 
-Record = PodRecord | NodeRecord | DaemonSetRecord | WorkloadRecord | DisruptionBudget | NoticeRecord
+Record = (
+    PodRecord
+    | NodeRecord
+    | DaemonSetRecord
+    | WorkloadRecord
+    | DisruptionBudget
+    | NoticeRecord
+    | Refusal
+    | ClaimRecord
+)
 RecordKey = tuple[str, str]  # (namespace, name); the namespace of a node is empty
 
 
@@ -266,10 +283,20 @@ def notice_record(event: Json) -> NoticeRecord | None:
     about = event.get("involvedObject") or {}
     if about.get("kind") != "Node" or event.get("reason") not in NOTICE_REASONS:
         return None
-    moments = (event.get(name) for name in ("lastTimestamp", "eventTime", "firstTimestamp"))
-    seconds = (_seconds(moment) for moment in moments)
-    return NoticeRecord(
-        str(about.get("name") or ""), next((s for s in seconds if s is not None), None)
+    return NoticeRecord(str(about.get("name") or ""), _said_at_s(event))
+
+
+def refusal_record(event: Json) -> Refusal | None:
+    """The record of an event; None unless it tells that a machine could not be had."""
+    about, metadata = event.get("involvedObject") or {}, event["metadata"]
+    if about.get("kind") != CLAIM or event.get("reason") != REFUSAL_REASON:
+        return None
+    at_s = _said_at_s(event)
+    return Refusal(
+        key=f"{metadata.get('uid') or metadata['name']}/{at_s}",
+        at_s=at_s,
+        claim_name=str(about.get("name") or ""),
+        message=str(event.get("message") or ""),
     )
 
 
@@ -283,8 +310,12 @@ _READERS: Final[Mapping[str, Callable[[Json], Record | None]]] = {
     "Job": job_record,
     "PodDisruptionBudget": budget_record,
     EVENT: notice_record,
+    REFUSAL: refusal_record,
+    CLAIM: claim_record,
 }
-KINDS: Final = tuple(kind for kind in _READERS if kind != EVENT)
+HINTS: Final = (EVENT, REFUSAL, CLAIM)
+"""Of the objects that only tell what becomes of nodes."""
+KINDS: Final = tuple(kind for kind in _READERS if kind not in HINTS)
 """Of the objects that a snapshot is made of."""
 
 
@@ -356,6 +387,14 @@ def _ready_condition(status: Json) -> Json | None:
     conditions: Iterable[Json] = status.get("conditions") or ()
     holding = (c for c in conditions if c.get("type") == "Ready" and c.get("status") == "True")
     return next(holding, None)
+
+
+def _said_at_s(event: Json) -> float | None:
+    """When an event was last said."""
+    again = (event.get("series") or {}).get("lastObservedTime")
+    moments = (event.get(name) for name in ("lastTimestamp", "eventTime", "firstTimestamp"))
+    seconds = (_seconds(moment) for moment in (again, *moments))
+    return next((s for s in seconds if s is not None), None)
 
 
 def _seconds(moment: object) -> float | None:

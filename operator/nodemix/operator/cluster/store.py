@@ -9,6 +9,7 @@ from nodemix.operator.cluster.assembly import assemble
 from nodemix.operator.cluster.look import Look
 from nodemix.operator.cluster.records import (
     EVENT,
+    HINTS,
     KINDS,
     NodeRecord,
     NoticeRecord,
@@ -18,6 +19,7 @@ from nodemix.operator.cluster.records import (
     key_of,
     record_of,
 )
+from nodemix.operator.cluster.refusals import CLAIM, REFUSAL, ClaimRecord, Refusal, refusals_of
 from nodemix.operator.cluster.templates import PodShape
 from nodemix.operator.errors import SnapshotFileError
 from nodemix.optimizer.snapshot import Note, Snapshot
@@ -36,10 +38,11 @@ class SnapshotStore:
     """
 
     def __init__(self) -> None:
-        self._records: dict[str, Records] = {kind: {} for kind in (*KINDS, EVENT)}
+        self._records: dict[str, Records] = {kind: {} for kind in (*KINDS, *HINTS)}
         self._shapes: dict[PodShape, PodShape] = {}
         self._unreadable: dict[tuple[str, RecordKey], Note] = {}
         self._departed: deque[NodeRecord] = deque(maxlen=_DEPARTED_KEPT)
+        self._claims_gone: deque[ClaimRecord] = deque(maxlen=_DEPARTED_KEPT)
 
     def upsert(self, kind: str, obj: Json) -> None:
         """Take over the present state of one object."""
@@ -50,10 +53,15 @@ class SnapshotStore:
             self._records[kind][key_of(obj)] = record
 
     def delete(self, kind: str, obj: Json) -> None:
-        """Forget one object; an unknown one is no error. Of a node the last state is kept."""
-        last = self.trimmed(kind, obj) if kind == "Node" else None
+        """Forget one object; an unknown one is no error.
+
+        Of a node and of a claim for one the last state is kept.
+        """
+        last = self.trimmed(kind, obj) if kind in ("Node", CLAIM) else None
         if isinstance(last, NodeRecord):
             self._departed.append(last)
+        if isinstance(last, ClaimRecord):
+            self._claims_gone.append(last)
         self._records[kind].pop(key_of(obj), None)
         self._unreadable.pop((kind, key_of(obj)), None)
 
@@ -100,12 +108,14 @@ class SnapshotStore:
 
     def snapshot(self, now_s: float, notes: Iterable[Note] = ()) -> Snapshot:
         """One consistent view, sorted by name; costs about 10 microseconds a pod."""
-        return assemble(self._records, now_s, (*notes, *self._unreadable.values()))
+        unreadable = (note for (kind, _), note in self._unreadable.items() if kind not in HINTS)
+        return assemble(self._records, now_s, (*notes, *unreadable))
 
     def look(self, now_s: float) -> Look:
         """The nodes alone; cheap enough for every few seconds."""
         nodes = (r for r in self._records["Node"].values() if isinstance(r, NodeRecord))
-        return Look(now_s, self._with_notices(nodes), self._with_notices(self._departed))
+        departed = self._with_notices(self._departed)
+        return Look(now_s, self._with_notices(nodes), departed, self._refusals())
 
     def _with_notices(self, nodes: Iterable[NodeRecord]) -> tuple[NodeRecord, ...]:
         """Events tell of some notices that no mark on the node tells of."""
@@ -113,6 +123,11 @@ class SnapshotStore:
         said = {event.node_name: event for event in sorted(events, key=lambda e: e.at_s or 0.0)}
         pairs = ((node, said.get(node.node.name)) for node in nodes)
         return tuple(n.noticed() if told and told.is_about(n) else n for n, told in pairs)
+
+    def _refusals(self) -> tuple[Refusal, ...]:
+        told = (r for r in self._records[REFUSAL].values() if isinstance(r, Refusal))
+        claims = (r for r in self._records[CLAIM].values() if isinstance(r, ClaimRecord))
+        return refusals_of(told, claims, self._claims_gone)
 
     def _forget_unused_shapes(self) -> None:
         pods = self._records["Pod"].values()

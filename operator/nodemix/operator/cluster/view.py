@@ -5,7 +5,7 @@ from random import Random
 
 from nodemix.operator.cluster.connection import Connection
 from nodemix.operator.cluster.informer import Clock, Informer, InformerSettings
-from nodemix.operator.cluster.listing import NODE_EVENTS, RESOURCES, ApiReader
+from nodemix.operator.cluster.listing import HINT_RESOURCES, RESOURCES, ApiReader
 from nodemix.operator.cluster.look import Look
 from nodemix.operator.cluster.store import SnapshotStore
 from nodemix.operator.errors import StaleViewError
@@ -40,14 +40,16 @@ class ClusterView:
         self.informers = tuple(
             Informer(resource, self._store, clock, rng, settings) for resource in RESOURCES
         )
-        self._events = Informer(NODE_EVENTS, self._store, clock, rng, settings)
+        self._hints = tuple(
+            Informer(resource, self._store, clock, rng, settings) for resource in HINT_RESOURCES
+        )
         self._reader: ApiReader | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to list and watch; returns at once."""
         reader = self._reader = ApiReader(self._connection)
-        informers = (*self.informers, self._events)
+        informers = (*self.informers, *self._hints)
         self._tasks = [asyncio.create_task(informer.run(reader)) for informer in informers]
 
     async def stop(self) -> None:
@@ -118,7 +120,7 @@ class ClusterView:
         Raises:
             StaleViewError: an informer ended; only a restart heals that.
         """
-        for informer, task in zip((*self.informers, self._events), self._tasks, strict=False):
+        for informer, task in zip((*self.informers, *self._hints), self._tasks, strict=False):
             error = task.exception() if task.done() and not task.cancelled() else None
             if error is not None:
                 fact = f"are no longer watched ({type(error).__name__}: {error})"

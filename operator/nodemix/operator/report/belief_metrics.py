@@ -16,10 +16,11 @@ class BeliefCollector(Collector):
         self._report = report
 
     def collect(self) -> Iterable[Metric]:
-        """What was watched, what was lost, and how long nodes take to boot."""
+        """What was watched, lost, and not to be had, and how long nodes take to boot."""
         report = self._report()
         yield from _watched(report)
         yield from _lost(report)
+        yield from _stock_outs(report)
         yield from _boots(report)
         kept = "1 if what was seen outlives this process, else 0."
         yield GaugeMetricFamily("nodemix_beliefs_kept", kept, value=float(not report.problem))
@@ -51,6 +52,17 @@ def _lost(report: BeliefsReport) -> Iterable[Metric]:
     for pool, shocks in sorted(report.shocks_last_day, key=lambda entry: -entry[1])[:MAX_POOLS]:
         recent.add_metric([pool.instance_type, pool.zone], shocks)
     yield recent
+
+
+def _stock_outs(report: BeliefsReport) -> Iterable[Metric]:
+    counter = CounterMetricFamily(
+        "nodemix_spot_stock_outs",
+        "Times that a spot pool had nothing to sell; those of unknown pools teach nothing.",
+        labels=["outcome"],
+    )
+    counter.add_metric(["learned"], report.stock_outs)
+    counter.add_metric(["unattributed"], report.unattributed)
+    yield counter
 
 
 def _boots(report: BeliefsReport) -> Iterable[Metric]:

@@ -100,8 +100,9 @@ _COST = Section(
             "What the plan is expected to cost in all",
             "currencyUSD",
             (_of_policy("nodemix_plan_expected_cost_usd_per_hour", "{{policy}} {{part}}"),),
-            "What plans are compared by; the parts add up. Recourse is nodes bought later for pods "
-            "without a place, shortage what lacking them until then is worth by the policy.",
+            "What plans are compared by; the parts add up. Placing is further nodes for pods that "
+            "kube-scheduler finds no place for, recourse nodes bought later for pods that the "
+            "forecast or reclaims leave without one, shortage what lacking them is worth.",
         ),
         Panel(
             "Nodes",
@@ -244,6 +245,9 @@ _SPOT = Section(
                 Query("nodemix_spot_pools_watched", "spot pools"),
                 Query("increase(nodemix_spot_watched_pool_hours_total[1d])", "pool-hours a day"),
                 Query("increase(nodemix_spot_shocks_total[1d])", "shocks a day"),
+                Query(
+                    "increase(nodemix_spot_stock_outs_total[1d])", "stock-outs a day {{outcome}}"
+                ),
                 Query("nodemix_node_boots_remembered", "boots remembered"),
                 Query("nodemix_beliefs_kept", "kept beyond a restart"),
             ),
