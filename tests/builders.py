@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from nodemix.optimizer.catalog.types import Catalog, InstanceType, Offer
-from nodemix.optimizer.policy import Policy, ServiceLevel
+from nodemix.optimizer.policy import Churn, Policy, ServiceLevel
 from nodemix.optimizer.problem.types import OfferCap, Problem, Row
 from nodemix.optimizer.resources import GPU_RESOURCE, Resources
 from nodemix.optimizer.snapshot import (
@@ -190,8 +190,9 @@ ANY_RISK = ServiceLevel(max_cvar=None, max_pool_loss=1.0)
 
 
 def make_policy(**fields: Any) -> Policy:
-    """The default policy with ``fields`` replaced; reclaims neither cost nor matter."""
+    """The default policy with ``fields`` replaced; neither reclaims nor changes cost anything."""
     fields.setdefault("service_level", ANY_RISK)
+    fields.setdefault("churn", Churn(node_change_usd=0.0))
     return Policy(**fields)
 
 

@@ -180,7 +180,7 @@ def churn_faults(
 ) -> Iterator[str]:
     """Nodes go on once, as what they are; new ones are counted; the objective is the sum."""
     rules = (spec.get("objective") or {}).get("churn") or {}
-    cost, life = rules.get("nodeChangeUsd", 0.0), rules.get("expectedLifeHours", 24.0)
+    cost, life = rules.get("nodeChangeUsd", 0.05), rules.get("expectedLifeHours", 24.0)
     churn = document.get("churn")
     if (churn is not None) != (cost > 0):
         yield f"a change costs {cost}, and the plan says {churn}"

@@ -205,12 +205,18 @@ def pool_losses_are_possible(plan: Plan) -> Iterator[str]:
     pools = (plan.document.get("risk") or {}).get("pools") or ()
     if any(len(kinds) > 1 for kinds in plan.kinds.values()):
         return  # what a pod of such a workload asks for is not in the document
+    if not plan.document["is_change"] and _is_growth_expected(plan):
+        return  # today's nodes have room for what is forecast, but which of them is not shown
     needed = total(_asked(plan, group) for group in plan.groups)
     for pool in pools:
         low, high = _loss_between(plan, _spot_pool(pool), needed)
         if not low - SHARE_ROUNDING <= pool["loss_if_reclaimed"] <= high + SHARE_ROUNDING:
             name = "/".join(_spot_pool(pool))
             yield f"{name}: loss_if_reclaimed is {pool['loss_if_reclaimed']}, not {low} to {high}"
+
+
+def _is_growth_expected(plan: Plan) -> bool:
+    return any(d["pods_planned"] > d["pods_now"] for d in plan.document.get("demand") or ())
 
 
 def _loss_between(plan: Plan, pool: Pool, needed: Amounts) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nodemix.forecasting.types import DemandForecast
 from nodemix.optimizer import choice
 from nodemix.optimizer.candidate import Candidate, sketch
 from nodemix.optimizer.choice import Found, choose
@@ -26,6 +27,7 @@ from tests.builders import (
     make_pods,
     make_policy,
     make_snapshot,
+    make_workload_key,
 )
 
 READINGS = 800
@@ -39,12 +41,17 @@ SAFE = make_offer("m5.xlarge", 0.2)
 ONE_POOL = [SPOTS[0], SAFE]
 
 
-def setting(pods: int = 100, offers: list[Any] | None = None, **policy: Any) -> Setting:
+def setting(
+    pods: int = 100,
+    offers: list[Any] | None = None,
+    forecast: DemandForecast | None = None,
+    **policy: Any,
+) -> Setting:
     policy.setdefault("service_level", DEFAULT)
     snapshot = make_snapshot(make_pods(pods))
     catalog = make_catalog(*(offers or [*SPOTS, SAFE]))
     rng = np.random.default_rng(0)
-    return setting_of(snapshot, None, make_policy(**policy), catalog, Beliefs(), rng)
+    return setting_of(snapshot, forecast, make_policy(**policy), catalog, Beliefs(), rng)
 
 
 def chosen(found: Setting, readings: int = READINGS, start: Safety | None = None) -> Found:
@@ -102,6 +109,30 @@ def test_where_any_loss_is_accepted_the_least_price_decides() -> None:
     assert found.safety == starting_safety(setting(service_level=careless).policy)
 
 
+def paths_of(pods: list[float]) -> DemandForecast:
+    """Paths of web pods, one step each."""
+    samples = np.array(pods, dtype=np.float32)[:, None, None, None]
+    return DemandForecast((str(make_workload_key("web")),), ("pods",), 0.0, 600.0, samples)
+
+
+def test_where_only_demand_is_short_spot_is_not_given_up_for_it() -> None:
+    """Every fiftieth fresh path asks for thrice what any path shows that capacity is chosen on."""
+    pods = [110.0] * 200
+    pods[1::100] = [330.0, 330.0]
+    found = chosen(setting(forecast=paths_of(pods))).chosen
+
+    assert found.risk.shortfall_probability == pytest.approx(0.02)
+    assert found.risk.spot_share > 0.5
+
+
+def test_where_demand_falls_short_there_is_room_for_more_of_it() -> None:
+    """Pods on the paths scored on are a few more than on those that capacity is chosen on."""
+    found = chosen(setting(forecast=paths_of([110.0, 113.0] * 100))).chosen
+
+    assert found.risk.shortfall_probability == 0.0
+    assert found.safety.extra_pods
+
+
 def test_a_single_pool_is_made_harmless_by_nodes_on_demand() -> None:
     found = chosen(setting(offers=ONE_POOL)).chosen
 
@@ -140,7 +171,7 @@ def test_a_pool_that_rests_is_bought_where_the_pods_need_it() -> None:
 
     found = chosen(alone, start=start).chosen
 
-    assert found.result.packing.cost_usd_per_hour == pytest.approx(25 * 0.2)
+    assert found.money_usd_per_hour() == pytest.approx(25 * 0.2)
 
 
 def test_a_pool_that_rests_is_not_bought_where_others_do() -> None:
@@ -163,11 +194,13 @@ def test_bounds_hold_for_the_plan_and_for_its_money() -> None:
 
 
 def test_expected_cost_is_the_sum_of_its_parts() -> None:
-    one = chosen(setting()).chosen
+    market = setting()
+    one = chosen(market).chosen
     risk = one.risk
 
     parts = (
         one.money_usd_per_hour(),
+        one.changes_usd_per_hour(market.policy),
         one.hosting_usd_per_hour,
         risk.interruption_usd_per_hour,
         risk.recourse_usd_per_hour,

@@ -1,9 +1,7 @@
 import numpy as np
 from nodemix.optimizer.decision import (
     PodPaths,
-    never_below_now,
     over_provisioned,
-    planned_pods,
     pod_paths,
     pods_by_workload,
 )
@@ -35,24 +33,6 @@ def test_an_indicator_that_says_nothing_asks_for_nothing() -> None:
     assert paths.pods.tolist() == [[5]]
 
 
-def test_planned_pods_are_reached_on_some_path() -> None:
-    paths = PodPaths((WEB, JOBS), np.array([[1, 10], [2, 10], [3, 10], [10, 40]]))
-
-    planned = planned_pods(paths, 0.9)
-
-    assert planned == {WEB: 10, JOBS: 40}
-
-
-def test_a_higher_level_never_plans_less() -> None:
-    pods = np.random.default_rng(0).poisson(20, size=(99, 1))
-    paths = PodPaths((WEB,), pods)
-
-    planned = [planned_pods(paths, level)[WEB] for level in (0.5, 0.9, 0.95, 1.0)]
-
-    assert planned == sorted(planned)
-    assert planned[-1] == pods.max()
-
-
 def test_no_path_is_used_to_decide_and_to_score() -> None:
     paths = PodPaths((WEB,), np.arange(7)[:, None])
 
@@ -65,14 +45,6 @@ def test_terminating_pods_need_no_place() -> None:
     snapshot = make_snapshot([*make_pods(3), make_pod("old", is_terminating=True)])
 
     assert pods_by_workload(snapshot) == {WEB: 3}
-
-
-def test_a_plan_never_relies_on_pods_going_away() -> None:
-    assert never_below_now({WEB: 2}, {WEB: 5, JOBS: 1}) == {WEB: 5, JOBS: 1}
-
-
-def test_a_forecast_of_an_unknown_workload_plans_nothing() -> None:
-    assert never_below_now({JOBS: 9}, {WEB: 5}) == {WEB: 5}
 
 
 def test_fractions_of_places_are_carried_from_one_workload_to_the_next() -> None:

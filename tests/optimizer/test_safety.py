@@ -1,5 +1,7 @@
 """What is not accepted of a plan's risk, and what the next plan is asked for then."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,15 +13,18 @@ from nodemix.optimizer.safety import (
     MARGIN,
     MORE_PLACES,
     MOST_OVER_PROVISION,
+    MOST_STEPS,
+    breaches,
     complaints,
     safer,
     starting_safety,
     with_pool_limits,
 )
 
-from tests.builders import make_policy
+from tests.builders import make_policy, make_workload_key
 
 A, B = ("m5.xlarge", "us-east-1a"), ("c5.xlarge", "us-east-1b")
+WEB = make_workload_key("web")
 SLO = ServiceLevel(shortfall_probability=0.01, max_cvar=0.1, max_pool_loss=0.2)
 
 
@@ -38,15 +43,22 @@ def ten_nodes(share: float) -> dict[Pool, int]:
 
 
 def asked(found: Risk, safety: Safety | None = None) -> Safety:
-    return safer(safety or Safety(level=0.95), found, SLO, ten_nodes)
+    return safer(safety or Safety(level=0.95), found, SLO, ten_nodes, all_paths)
 
 
-def test_a_policy_starts_with_its_critical_ratio_and_its_own_places() -> None:
-    slo, spot = ServiceLevel(under_cost_ratio=3.0), SpotRules(over_provision=0.1)
+def all_paths(safety: Safety) -> Safety:
+    """Room for every path, and one pod more."""
+    return replace(safety, level=1.0).with_extra({WEB: 1})
 
-    safety = starting_safety(make_policy(service_level=slo, spot=spot))
 
-    assert safety == Safety(level=0.75, over_provision=0.1)
+@pytest.mark.parametrize(("short", "covered"), [(0.3, 0.75), (0.1, 0.9)])
+def test_a_policy_starts_with_what_is_worth_it_or_asked_for_and_its_own_places(
+    short: float, covered: float
+) -> None:
+    slo = ServiceLevel(short, under_cost_ratio=3.0)
+    policy = make_policy(service_level=slo, spot=SpotRules(over_provision=0.1))
+
+    assert starting_safety(policy) == Safety(level=covered, over_provision=0.1)
 
 
 def test_what_is_just_accepted_is_no_complaint() -> None:
@@ -80,13 +92,27 @@ def test_nothing_more_is_asked_where_all_is_accepted() -> None:
     assert asked(risk(0.01, 0.1, pool(A, 0.2)), safety) == safety
 
 
-def test_a_level_that_falls_short_goes_half_way_to_certainty_then_to_the_highest_path() -> None:
+def test_where_demand_falls_short_room_for_more_paths_is_asked_for() -> None:
     first = asked(risk(0.5))
     second = asked(risk(0.5), first)
 
-    assert first.level == pytest.approx(0.975)
-    assert second.level == 1.0
-    assert asked(risk(0.5), second) == second
+    assert (first.level, first.extra_pods) == (1.0, ((WEB, 1),))
+    assert second.extra_pods == ((WEB, 2),)
+    assert asked(risk(0.01)).extra_pods == ()
+
+
+def test_two_steps_of_a_breach_double_it() -> None:
+    """Four times the accepted shortfall weighs far more than a pool that is a little too large."""
+    (short,) = breaches(risk(0.04), SLO)
+    (large,) = breaches(risk(0.01, 0.1, pool(A, 0.205)), SLO)
+
+    assert (short.steps, large.steps) == (4, 1)
+
+
+def test_what_is_not_accepted_at_all_counts_as_far_above() -> None:
+    (tail,) = breaches(risk(0.0, 0.001), ServiceLevel(max_cvar=0.0))
+
+    assert tail.steps == MOST_STEPS
 
 
 def test_pools_get_limits_of_the_accepted_loss_less_a_margin() -> None:
@@ -136,18 +162,18 @@ def test_a_tail_that_is_far_too_thick_asks_for_as_much_less_spot() -> None:
     assert twice.max_spot_share == pytest.approx(once.max_spot_share * MARGIN * 0.1 / 0.9)
 
 
-def test_demand_that_is_short_is_covered_before_a_tail_is_blamed_on_spot() -> None:
-    once = asked(risk(0.5, 0.9, pool(A, 0.5)))
+def test_a_tail_that_demand_alone_makes_too_heavy_asks_for_room_and_not_for_less_spot() -> None:
+    asked_for = asked(replace(risk(0.0, 0.9), demand_cvar=0.5))
 
-    assert once.level > 0.95
-    assert once.pool_limits
-    assert (once.over_provision, once.max_spot_share) == (0.0, 1.0)
+    assert asked_for.extra_pods == ((WEB, 1),)
+    assert (asked_for.over_provision, asked_for.max_spot_share) == (0.0, 1.0)
 
 
-def test_a_tail_that_the_highest_path_leaves_is_looked_at() -> None:
-    highest = Safety(level=1.0)
+def test_short_demand_and_a_tail_of_reclaims_are_both_met() -> None:
+    asked_for = asked(replace(risk(0.5, 0.12), demand_cvar=0.05))
 
-    assert asked(risk(0.5, 0.12), highest).over_provision > 0.0
+    assert asked_for.extra_pods
+    assert asked_for.over_provision > 0.0
 
 
 shares = st.floats(0.0, 1.0)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from nodemix.forecasting.types import DemandForecast
 from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.policy import Churn, ServiceLevel, SpotRules
+from nodemix.optimizer.problem.build import problem_of
 from nodemix.optimizer.problem.safety import Safety
 from nodemix.optimizer.risk.beliefs import Beliefs, Move, pool_of
 from nodemix.optimizer.risk.hazard import Shock
@@ -68,6 +70,47 @@ def test_capacity_is_for_the_maximum_within_the_lead_time() -> None:
     found = setting(forecast=forecast_of(12.0, 15.0, 99.0))
 
     assert found.pods(Safety()) == {WEB: 15, SAFE_WEB: 10}
+
+
+def test_workloads_that_peak_in_turn_share_room() -> None:
+    """Ten more of one or of the other: room for ten more, not for twenty."""
+    found = setting(forecast=in_turn())
+
+    assert sum(found.pods(Safety()).values()) == 30
+
+
+def in_turn() -> DemandForecast:
+    """Pairs of paths: twenty web pods and ten safe ones, then the other way round."""
+    pairs = [[20.0, 10.0], [20.0, 10.0], [10.0, 20.0], [10.0, 20.0]]
+    samples = np.array(pairs * 5, dtype=np.float32)[:, :, None, None]
+    return DemandForecast((str(WEB), str(SAFE_WEB)), ("pods",), 0.0, 300.0, samples)
+
+
+def test_what_paths_lack_on_the_nodes_of_a_plan_is_found() -> None:
+    """Room for ten more web pods is on spot, where safe pods may not go."""
+    found = setting(forecast=in_turn())
+    problem = problem_of(found.survey, {WEB: 20, SAFE_WEB: 10}).problem
+    web, safe = (
+        next(i for i, r in enumerate(problem.rows) if r.workload == k) for k in (WEB, SAFE_WEB)
+    )
+    spot = next(i for i, o in enumerate(problem.offers) if o.is_spot)
+    plain = next(i for i, o in enumerate(problem.offers) if not o.is_spot)
+    nodes = (
+        PackedNodes(spot, ((web, 4),), 5),
+        PackedNodes(plain, ((safe, 4),), 2),
+        PackedNodes(plain, ((safe, 2),), 1),
+    )
+
+    lacking = found.lacking(problem, Packing(nodes, 0.0), (), 1.0)
+
+    assert lacking == {SAFE_WEB: 8}, "two of ten fit beside the last two"
+    assert found.lacking(problem, Packing(nodes, 0.0), (), 0.5) == {}
+
+
+def test_a_little_more_is_a_tenth_of_what_lies_beyond_todays_pods() -> None:
+    found = setting(forecast=forecast_of(21.0))
+
+    assert found.a_little_more(Safety().with_extra({WEB: 9})) == {WEB: 2}
 
 
 def test_the_lead_time_is_learned_from_boots_and_reaches_demand_and_reclaims() -> None:

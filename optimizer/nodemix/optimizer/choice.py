@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
-from nodemix.optimizer.candidate import Candidate, first_pool_limits, plan, sketch
+from nodemix.optimizer.candidate import Candidate, plan, sketch
 from nodemix.optimizer.deadline import Deadline
 from nodemix.optimizer.errors import InfeasiblePlanError
 from nodemix.optimizer.fairness.cut import Cut, cut_headroom
@@ -13,10 +13,17 @@ from nodemix.optimizer.options import much_safer
 from nodemix.optimizer.packed import Result
 from nodemix.optimizer.packing.warm import WarmStart
 from nodemix.optimizer.policy import Policy
+from nodemix.optimizer.pool_limits import first_pool_limits
 from nodemix.optimizer.problem.build import problem_of
 from nodemix.optimizer.problem.built import BuiltProblem
 from nodemix.optimizer.problem.safety import Safety
-from nodemix.optimizer.safety import MARGIN, as_chosen_by, safer, with_pool_limits
+from nodemix.optimizer.safety import (
+    MARGIN,
+    as_chosen_by,
+    is_tail_of_spot,
+    safer,
+    with_pool_limits,
+)
 from nodemix.optimizer.setting import Setting
 from nodemix.optimizer.snapshot import WorkloadKey
 
@@ -164,11 +171,14 @@ def _accepted(
 
 
 def _last_resorts(best: Candidate, policy: Policy) -> Iterator[Safety]:
-    """Every pool limited, so that none is too large; then nothing on spot."""
-    accepted = policy.service_level.max_pool_loss
-    if best.risk.worst_pool_loss > accepted:
-        yield with_pool_limits(best.safety, MARGIN * accepted, best.limits_of_all_pools)
-    yield replace(best.safety, max_spot_share=0.0)
+    """Every pool limited, so that none is too large; then nothing on spot, where spot hurts."""
+    slo, risk = policy.service_level, as_chosen_by(best.risk)
+    is_pool_too_large = risk.worst_pool_loss > slo.max_pool_loss
+    if is_pool_too_large:
+        limits = best.limits_of_all_pools
+        yield with_pool_limits(best.safety, MARGIN * slo.max_pool_loss, limits)
+    if is_pool_too_large or is_tail_of_spot(risk, slo):
+        yield replace(best.safety, max_spot_share=0.0)
 
 
 def _first(
@@ -207,9 +217,26 @@ def _if_feasible(
 
 
 def _safer_than(made: Candidate, setting: Setting) -> Safety:
+    risk, slo = as_chosen_by(made.risk), setting.policy.service_level
     return safer(
-        made.safety, as_chosen_by(made.risk), setting.policy.service_level, made.pool_limits
+        made.safety, risk, slo, made.pool_limits, lambda safety: _roomier(safety, made, setting)
     )
+
+
+def _roomier(safety: Safety, made: Candidate, setting: Setting) -> Safety:
+    """With room for what paths lack on the plan's nodes.
+
+    First for as many paths as the policy has covered; where that was not enough, for all of them
+    and a little more than any of them asks for.
+    """
+    built, packing = made.built, made.result.packing
+    if not safety.extra_pods:
+        lacking = setting.lacking(built.problem, packing, built.kept, safety.level)
+        if lacking:
+            return safety.with_extra(lacking)
+    lacking = setting.lacking(built.problem, packing, built.kept, 1.0)
+    more = safety.with_extra(setting.a_little_more(safety))
+    return replace(more, level=1.0).with_extra(lacking)
 
 
 def _with_bounds(chosen: Candidate, longer: Candidate) -> Candidate:

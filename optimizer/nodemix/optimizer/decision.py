@@ -43,14 +43,6 @@ def pod_paths(
     return PodPaths(workloads, np.maximum(pods, 0).astype(np.int64))
 
 
-def planned_pods(paths: PodPaths, level: float) -> dict[WorkloadKey, int]:
-    """The ``level`` quantile of each workload's pods, as a number that was reached on a path."""
-    if paths.pods.shape[0] == 0:
-        return {}
-    quantiles = np.quantile(paths.pods, level, axis=0, method="higher")
-    return {key: int(pods) for key, pods in zip(paths.workloads, quantiles, strict=True)}
-
-
 def pods_by_workload(snapshot: Snapshot) -> dict[WorkloadKey, int]:
     """Pods of each workload that hold or wait for a place and are not on their way out."""
     counts: dict[WorkloadKey, int] = {}
@@ -82,13 +74,3 @@ def over_provisioned(
 def needs_a_place(pod: Pod) -> bool:
     """Whether a plan must hold the pod."""
     return not pod.is_terminating
-
-
-def never_below_now(
-    wanted: Mapping[WorkloadKey, int], now: Mapping[WorkloadKey, int]
-) -> dict[WorkloadKey, int]:
-    """The pods to hold: what is wanted, but at least what runs; unknown workloads are left out.
-
-    A plan never relies on pods going away: that is the workload's autoscaler's decision.
-    """
-    return {key: max(wanted.get(key, 0), pods) for key, pods in now.items()}

@@ -6,7 +6,6 @@
     +-- ParameterError         a setting is out of its range
     +-- CatalogError           offers or prices cannot be used
     |   +-- EmptyCatalogError  no offer is left to buy
-    +-- SnapshotError          the observed cluster contradicts itself
     +-- PlanError
         +-- InfeasiblePlanError  no mix of offers satisfies the policy
 """
@@ -36,10 +35,6 @@ class EmptyCatalogError(CatalogError):
 
     def __reduce__(self) -> tuple[type["EmptyCatalogError"], tuple[str, str]]:
         return type(self), (self.source, self.why)
-
-
-class SnapshotError(OptimizerError):
-    """The observed cluster contradicts itself; the message names the object."""
 
 
 class PlanError(OptimizerError):

@@ -67,6 +67,11 @@ class ServiceLevel:
         """The quantile of demand worth covering: c_u / (c_u + c_o)."""
         return self.under_cost_ratio / (1.0 + self.under_cost_ratio)
 
+    @property
+    def covered_share(self) -> float:
+        """Share of the paths of demand to cover: what is worth it, and what is asked for."""
+        return max(self.critical_ratio, 1.0 - self.shortfall_probability)
+
 
 @dataclass(frozen=True, slots=True)
 class SpotRules:
@@ -150,7 +155,7 @@ class Churn:
     """
 
     min_saving_share: float = 0.02
-    node_change_usd: float = 0.0
+    node_change_usd: float = 0.05
     expected_life_hours: float = 24.0
     no_return_hours: float = 24.0
 

@@ -1,7 +1,8 @@
 """Whether a plan's risk is accepted, and what to ask of the next one where it is not."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from nodemix.optimizer.plan_risk import Risk
 from nodemix.optimizer.policy import Policy, ServiceLevel
@@ -12,19 +13,41 @@ MARGIN = 0.95
 LEAST_POOL_SHARE = 0.02
 MORE_PLACES = 2.0
 """Places added for each one that lacks in the tail: some go with their pool, some fit nothing."""
-MOST_OVER_PROVISION = 0.1
+MOST_OVER_PROVISION = 0.5
 """Beyond it, less on spot is asked for: places on spot are taken back like the others."""
+MOST_STEPS = 20
+"""Of a breach; a thousand times what is accepted."""
 
 
 def starting_safety(policy: Policy) -> Safety:
     """What the policy itself asks for."""
     return Safety(
-        level=policy.service_level.critical_ratio, over_provision=policy.spot.over_provision
+        level=policy.service_level.covered_share, over_provision=policy.spot.over_provision
     )
 
 
-def complaints(risk: Risk, slo: ServiceLevel, slack: float = 1.0) -> tuple[str, ...]:
-    """What the policy does not accept of a plan's risk, with figures and what it accepts.
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A figure of a plan's risk above what the policy accepts.
+
+    Args:
+        says: with both figures.
+    """
+
+    figure: float
+    accepted: float
+    says: str
+
+    @property
+    def steps(self) -> int:
+        """How far above, in steps of which two double the figure, at least 1."""
+        if self.accepted <= 0.0:
+            return MOST_STEPS
+        return min(MOST_STEPS, math.ceil(2.0 * math.log2(self.figure / self.accepted)))
+
+
+def breaches(risk: Risk, slo: ServiceLevel, slack: float = 1.0) -> tuple[Breach, ...]:
+    """What the policy does not accept of a plan's risk.
 
     Args:
         slack: only what is above so many times the accepted figure counts.
@@ -32,15 +55,23 @@ def complaints(risk: Risk, slo: ServiceLevel, slack: float = 1.0) -> tuple[str, 
     found = []
     short, accepted = risk.shortfall_probability or 0.0, slo.shortfall_probability
     if short > slack * accepted:
-        found.append(f"shortfall probability {short:.3f} is above the accepted {accepted}")
+        says = f"shortfall probability {short:.3f} is above the accepted {accepted}"
+        found.append(Breach(short, accepted, says))
     if slo.max_cvar is not None and risk.cvar > slack * slo.max_cvar:
-        found.append(f"CVaR {risk.cvar:.1%} of demand is above the accepted {slo.max_cvar:.1%}")
+        says = f"CVaR {risk.cvar:.1%} of demand is above the accepted {slo.max_cvar:.1%}"
+        found.append(Breach(risk.cvar, slo.max_cvar, says))
     if risk.worst_pool_loss > slack * slo.max_pool_loss:
-        found.append(
+        says = (
             f"losing one spot pool would leave {risk.worst_pool_loss:.1%} of the requests without "
             f"a place, above the accepted {slo.max_pool_loss:.1%}"
         )
+        found.append(Breach(risk.worst_pool_loss, slo.max_pool_loss, says))
     return tuple(found)
+
+
+def complaints(risk: Risk, slo: ServiceLevel, slack: float = 1.0) -> tuple[str, ...]:
+    """The same in words."""
+    return tuple(breach.says for breach in breaches(risk, slo, slack))
 
 
 PoolLimits = Callable[[float], Mapping[Pool, int]]
@@ -55,27 +86,39 @@ def as_chosen_by(risk: Risk) -> Risk:
     return replace(risk, cvar=risk.cvar + risk.cvar_standard_error)
 
 
-def safer(safety: Safety, risk: Risk, slo: ServiceLevel, pool_limits: PoolLimits) -> Safety:
+def safer(
+    safety: Safety,
+    risk: Risk,
+    slo: ServiceLevel,
+    pool_limits: PoolLimits,
+    roomier: Callable[[Safety], Safety],
+) -> Safety:
     """What to ask of the next plan, given the risk of this one; the same where all is accepted.
 
-    A tail is looked at once demand alone is covered often enough: until then it is demand that is
-    short, and less spot would not help.
+    A tail that demand alone makes too heavy asks for room, not for less spot.
+
+    Args:
+        roomier: the same with room for more paths of demand.
     """
     falls_short = (risk.shortfall_probability or 0.0) > slo.shortfall_probability
-    is_raised = falls_short and safety.level < 1.0
-    if is_raised:
-        safety = replace(safety, level=_next_level(safety.level, slo.critical_ratio))
+    if falls_short or is_tail_of_demand(risk, slo):
+        safety = roomier(safety)
     if risk.worst_pool_loss > slo.max_pool_loss:
         safety = _smaller_pools(safety, risk, slo.max_pool_loss, pool_limits)
-    if slo.max_cvar is not None and risk.cvar > slo.max_cvar and not is_raised:
+    if slo.max_cvar is not None and is_tail_of_spot(risk, slo):
         safety = _thinner_tail(safety, risk, MARGIN * slo.max_cvar)
     return safety
 
 
-def _next_level(level: float, critical_ratio: float) -> float:
-    """The critical ratio, half-way to certainty, the highest path."""
-    half_way = (1.0 + critical_ratio) / 2.0
-    return half_way if level < half_way else 1.0
+def is_tail_of_demand(risk: Risk, slo: ServiceLevel) -> bool:
+    """Whether the tail is too heavy even if the provider takes nothing back."""
+    return slo.max_cvar is not None and risk.demand_cvar > slo.max_cvar
+
+
+def is_tail_of_spot(risk: Risk, slo: ServiceLevel) -> bool:
+    """Whether it is reclaims that make the tail too heavy."""
+    is_heavy = slo.max_cvar is not None and risk.cvar > slo.max_cvar
+    return is_heavy and not is_tail_of_demand(risk, slo)
 
 
 def _smaller_pools(safety: Safety, risk: Risk, accepted: float, pool_limits: PoolLimits) -> Safety:

@@ -1,5 +1,6 @@
 """All that the plans of one decision have in common: the cluster, the market, what may happen."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,11 +9,10 @@ from functools import cached_property
 import numpy as np
 from nodemix.forecasting.types import DemandForecast
 from nodemix.optimizer.catalog.types import Catalog
+from nodemix.optimizer.covering import further_pods, lacking_pods, with_more
 from nodemix.optimizer.decision import (
     PodPaths,
-    never_below_now,
     over_provisioned,
-    planned_pods,
     pod_paths,
     pods_by_workload,
 )
@@ -29,7 +29,7 @@ from nodemix.optimizer.problem.interruptions import (
 from nodemix.optimizer.problem.safety import Safety
 from nodemix.optimizer.problem.types import FloatArray, IntArray, Problem
 from nodemix.optimizer.risk.beliefs import SECONDS_PER_HOUR, Beliefs
-from nodemix.optimizer.risk.fleet_nodes import fleet_nodes
+from nodemix.optimizer.risk.fleet_nodes import SLOTS, FleetNodes, fleet_nodes
 from nodemix.optimizer.risk.hazard import PoolKey
 from nodemix.optimizer.risk.outlook import Outlook
 from nodemix.optimizer.risk.score import plan_risk
@@ -38,6 +38,9 @@ from nodemix.optimizer.snapshot import CapacityType, Snapshot, WorkloadKey
 
 LAUNCH_S = 40.0
 """From the request for a machine until its node object appears; boots are seen from then on."""
+
+A_LITTLE = 0.1
+"""Of the room beyond today's pods: paths that were not seen ask for more than those that were."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +80,43 @@ class Setting:
         return frozenset(pod.workload for pod in pods if pod.template.spot_denied is None)
 
     def pods(self, safety: Safety) -> dict[WorkloadKey, int]:
-        """Pods to hold of each workload."""
-        wanted = never_below_now(planned_pods(self.paths, safety.level), self.pods_now)
+        """Pods to hold of each workload, never fewer than there are: none is ours to end."""
+        wanted = with_more(self.pods_now, self.further_pods)
+        wanted = with_more(wanted, safety.extra_pods)
         wanted = over_provisioned(wanted, safety.over_provision, self.may_use_spot)
         granted = self.granted
         return (
             wanted if granted is None else {k: min(n, granted.get(k, n)) for k, n in wanted.items()}
         )
+
+    @cached_property
+    def further_pods(self) -> dict[WorkloadKey, int]:
+        """Pods beyond today's: room, in sum, for as many paths as the policy has covered."""
+        amounts = tuple(d for d in self.survey.places.dimensions if d != SLOTS)
+        share = self.policy.service_level.covered_share
+        return further_pods(self.paths, self.pods_now, self.requests(amounts), share)
+
+    def lacking(
+        self,
+        problem: Problem,
+        packing: Packing,
+        kept: tuple[PlannedNodes, ...],
+        share: float,
+    ) -> dict[WorkloadKey, int]:
+        """What a packing lacks for room on so many of the paths that capacity is chosen on."""
+        nodes = self._fleet(problem, packing, kept)
+        needed = replace(self.outlook, paths=self.paths).needed(problem, nodes.kept_pods)
+        lacking = lacking_pods(nodes.homeless(needed), problem.requests, share)
+        pods: Counter[WorkloadKey] = Counter()
+        for row, count in zip(problem.rows, lacking.tolist(), strict=True):
+            pods[row.workload] += count
+        return {key: count for key, count in pods.items() if count}
+
+    def a_little_more(self, safety: Safety) -> dict[WorkloadKey, int]:
+        """A share of what there is room for beyond today's pods, of each workload."""
+        beyond = Counter(self.further_pods)
+        beyond.update(dict(safety.extra_pods))
+        return {key: math.ceil(A_LITTLE * pods) for key, pods in beyond.items()}
 
     def requests(self, dimensions: tuple[str, ...]) -> dict[WorkloadKey, IntArray]:
         """Of a pod of each workload, in these dimensions; of several templates any one."""
@@ -106,14 +139,19 @@ class Setting:
         Args:
             scenarios: how many to try; None for as many as half a second allows.
         """
-        requests = self.requests(problem.dimensions) if kept else {}
-        nodes = fleet_nodes(problem, packing, kept, requests)
+        nodes = self._fleet(problem, packing, kept)
         ratio = self.policy.service_level.under_cost_ratio
         offers = self.catalog.by_key()
         shown = (*_as_nodes(problem, packing), *kept)
         return plan_risk(
             nodes, shown, problem, outlook, self.interruptions, offers, ratio, scenarios
         )
+
+    def _fleet(
+        self, problem: Problem, packing: Packing, kept: tuple[PlannedNodes, ...]
+    ) -> FleetNodes:
+        requests = self.requests(problem.dimensions) if kept else {}
+        return fleet_nodes(problem, packing, kept, requests)
 
 
 def _as_nodes(problem: Problem, packing: Packing) -> tuple[PlannedNodes, ...]:
@@ -144,7 +182,9 @@ def setting_of(
         policy=policy,
         catalog=count_interruptions(catalog, interruptions.counted_usd_per_node_hour),
         paths=decided,
-        outlook=Outlook(fresh, hazards, lead_time_s, int(rng.integers(2**62))),
+        outlook=Outlook(
+            fresh, hazards, lead_time_s, int(rng.integers(2**62)), pods_by_workload(snapshot)
+        ),
         interruptions=interruptions,
     )
 

@@ -32,6 +32,14 @@ def test_without_a_forecast_what_the_plan_holds_is_needed() -> None:
     assert outlook().needed(problem, {}).tolist() == [[3, 2]]
 
 
+def test_without_a_forecast_todays_pods_are_needed_and_not_the_places_beside_them() -> None:
+    problem = make_problem([*make_pods(3), *make_pods(2, workload="jobs")])
+    today = replace(outlook(), pods_now={WEB: 2, JOBS: 2})
+
+    assert today.needed(problem, {}).tolist() == [[2, 2]]
+    assert replace(today, paths=web(4, 0)).needed(problem, {JOBS: 1}).tolist() == [[4, 1], [0, 1]]
+
+
 def test_paths_say_what_is_needed_of_the_workloads_that_they_speak_of() -> None:
     problem = make_problem([*make_pods(3), *make_pods(2, workload="jobs")])
 

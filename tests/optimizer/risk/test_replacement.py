@@ -13,9 +13,6 @@ boots = st.lists(st.floats(LEAST_S, 900.0), min_size=1, max_size=60)
 
 def test_without_boots_the_policy_speaks() -> None:
     assert BootTimes().lead_time_s(PRIOR_S) == PRIOR_S
-    assert BootTimes().mean_s(PRIOR_S) == pytest.approx(
-        PRIOR_S * math.exp(-0.3 * 1.644854 + 0.3**2 / 2.0)
-    )
 
 
 def test_one_quick_boot_proves_little_and_one_slow_boot_is_waited_for() -> None:
@@ -36,7 +33,6 @@ def test_many_boots_speak_for_themselves() -> None:
     seen = BootTimes(tuple(float(s) for s in range(41, 241)))
 
     assert seen.lead_time_s(PRIOR_S) == pytest.approx(230.0, abs=2.0)
-    assert seen.mean_s(PRIOR_S) == pytest.approx(140.5, rel=0.02)
 
 
 def test_rare_slow_boots_are_not_waited_for() -> None:
@@ -62,7 +58,6 @@ def test_a_slower_boot_never_shortens_the_wait(seen: list[float], data: st.DataO
     before, after = BootTimes(tuple(seen)), BootTimes(tuple(slower))
 
     assert after.lead_time_s(PRIOR_S) >= before.lead_time_s(PRIOR_S)
-    assert after.mean_s(PRIOR_S) >= before.mean_s(PRIOR_S)
 
 
 @given(boots, st.floats(1.0, 900.0))
@@ -82,7 +77,6 @@ def test_the_order_of_boots_does_not_matter(seen: list[float]) -> None:
     forth, back = BootTimes(tuple(seen)), BootTimes(tuple(reversed(seen)))
 
     assert forth.lead_time_s(PRIOR_S) == back.lead_time_s(PRIOR_S)
-    assert forth.mean_s(PRIOR_S) == back.mean_s(PRIOR_S)
 
 
 @given(boots, st.floats(1.0, 400.0), st.floats(0.0, 400.0))
@@ -92,7 +86,6 @@ def test_a_longer_lead_time_in_the_policy_never_shortens_the_wait(
     known = BootTimes(tuple(seen))
 
     assert known.lead_time_s(prior_s + more_s) >= known.lead_time_s(prior_s)
-    assert known.mean_s(prior_s + more_s) >= known.mean_s(prior_s)
 
 
 @pytest.mark.parametrize("prior_s", [-1.0, math.inf, math.nan])

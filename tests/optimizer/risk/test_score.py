@@ -59,7 +59,7 @@ def paths(*pods: int) -> PodPaths:
 
 
 def outlook(*left: tuple[float, float], pods: Sequence[int] = ()) -> Given:
-    return Given(paths(*pods), HAZARDS, 600.0, 3, left or ((ALL, ALL),))
+    return Given(paths(*pods), HAZARDS, 600.0, 3, left=left or ((ALL, ALL),))
 
 
 def problem_of_twelve() -> Problem:
@@ -124,6 +124,14 @@ def test_later_nodes_cost_the_mean_loss_on_demand_and_lacking_them_so_much_more(
     assert found.on_demand_usd_per_hour == pytest.approx(0.3 + 0.2)
     assert found.recourse_usd_per_hour == pytest.approx(0.5 * 8 / 12 * 0.5)
     assert found.shortage_usd_per_hour == pytest.approx(RATIO * found.recourse_usd_per_hour)
+
+
+def test_the_tail_of_demand_alone_leaves_reclaims_out() -> None:
+    """On one of two paths demand doubles: 12 of 24 lack, and all of them once both pools go."""
+    found = risk(TWO_POOLS, outlook((NONE, NONE), pods=(12, 24)))
+
+    assert found.demand_cvar == pytest.approx(0.5)
+    assert found.cvar == 1.0
 
 
 def test_demand_and_reclaims_come_together() -> None:

@@ -2,7 +2,6 @@ import numpy as np
 from nodemix.optimizer.packed import PackedNodes, Packing
 from nodemix.optimizer.problem.types import Problem
 from nodemix.optimizer.risk.shortfall import (
-    Homeless,
     homeless_pods,
     node_limits,
     node_room,
@@ -62,28 +61,27 @@ def test_pods_of_a_workload_are_dealt_to_its_rows_in_proportion() -> None:
     assert needed.tolist() == [[6, 3, 1], [4, 2, 1], [1, 0, 1]]
 
 
-def homeless(problem: Problem, packing: Packing, needed: list[int], *alive: bool) -> Homeless:
-    """On one path."""
+def homeless(problem: Problem, packing: Packing, needed: list[int], *alive: bool) -> list[int]:
+    """Pods of each row, on one path."""
     room, limits = node_room(problem, packing), node_limits(problem)
-    return homeless_pods(room, np.array([needed]), np.array([alive]), problem.requests, limits)
+    paths, nodes = np.array([needed]), np.array([alive])
+    (found,) = homeless_pods(room, paths, nodes, problem.requests, limits).tolist()
+    return list(found)
 
 
 def test_pods_of_a_lost_node_find_what_room_is_left() -> None:
     """The last of three nodes has two cores free for four pods."""
-    lost = homeless(make_problem(), THREE_NODES, [10], False, True, True)
-
-    assert lost.pods.tolist() == [2]
-    assert lost.requests.tolist() == [[2000, 2048, 2]]
+    assert homeless(make_problem(), THREE_NODES, [10], False, True, True) == [2]
 
 
 def test_a_lost_node_gives_no_room() -> None:
-    assert homeless(make_problem(), THREE_NODES, [10], True, True, False).pods.tolist() == [2]
-    assert homeless(make_problem(), THREE_NODES, [10], False, False, False).pods.tolist() == [10]
+    assert homeless(make_problem(), THREE_NODES, [10], True, True, False) == [2]
+    assert homeless(make_problem(), THREE_NODES, [10], False, False, False) == [10]
 
 
 def test_pods_that_are_not_needed_leave_nodes_that_are_left() -> None:
     """Six pods are needed; with the first node four go, and all others fit."""
-    assert homeless(make_problem(), THREE_NODES, [6], False, True, True).pods.tolist() == [0]
+    assert homeless(make_problem(), THREE_NODES, [6], False, True, True) == [0]
 
 
 def test_pods_of_a_lost_node_go_only_where_they_may() -> None:
@@ -92,12 +90,12 @@ def test_pods_of_a_lost_node_go_only_where_they_may() -> None:
     problem = make_problem(make_pods(1, gpus=1), [gpu, make_offer()])
     packing = Packing((PackedNodes(0, ((0, 1),), 1), PackedNodes(1, (), 1)), 1.2)
 
-    assert homeless(problem, packing, [1], True, True).pods.tolist() == [0]
-    assert homeless(problem, packing, [1], False, True).pods.tolist() == [1]
+    assert homeless(problem, packing, [1], True, True) == [0]
+    assert homeless(problem, packing, [1], False, True) == [1]
 
 
 def test_a_limit_of_pods_per_node_holds_for_those_of_lost_nodes() -> None:
     problem = make_problem(make_pods(4, max_per_node=2))
     packing = Packing((PackedNodes(0, ((0, 2),), 2),), 0.4)
 
-    assert homeless(problem, packing, [4], False, True).pods.tolist() == [2]
+    assert homeless(problem, packing, [4], False, True) == [2]

@@ -179,7 +179,7 @@ class ChurnSpec(ApiModel):
 
     min_saving_share: float = 0.02
     """Smallest saving worth proposing, as a share of the current cost."""
-    node_change_usd: float = 0.0
+    node_change_usd: float = 0.05
     """What a new node in the place of a running one costs once: boot, drain, cold caches."""
     expected_life_hours: float = 24.0
     """Hours over which nodeChangeUsd is spread."""
@@ -430,7 +430,7 @@ class NodeMixPolicyStatus(StatusModel):
     usd_per_hour_lower_bound: Usd | None = None
     """No plan under this policy can cost less."""
     usd_per_hour_expected: Usd | None = None
-    """Cost of the plan with its changes, interruptions, later nodes and shortage to expect."""
+    """Cost of the plan once placed, with changes, interruptions, later nodes and shortage."""
     usd_per_hour_baseline: Usd | None = None
     """Cost of the same pods under a Karpenter-like choice of nodes with tuned headroom."""
     saving_percent: Percent | None = None

@@ -1,10 +1,6 @@
-"""Why a plan has as much room as it has, as much of it on spot, and these pools, in sentences."""
+"""Why a plan has as much room as it has, and as much of it on spot, in sentences."""
 
-from collections.abc import Iterable
-
-from nodemix.optimizer.plan import PoolChange
 from nodemix.optimizer.plan_risk import CapacityChoice, Risk
-from nodemix.optimizer.snapshot import CapacityType
 
 SECONDS_PER_MINUTE = 60.0
 WORTH_NAMING_SHARE = 0.005
@@ -25,15 +21,15 @@ def capacity_sentence(choice: CapacityChoice, has_forecast: bool = True) -> str:
 
 def _demand_covered(choice: CapacityChoice) -> str:
     return (
-        f"covers the {_quantile(choice.level)} of the highest demand within "
+        f"covers {_paths(choice.level)} of the highest demand within "
         f"{_minutes(choice.lead_time_s)} ({_learned_from(choice.boots_seen)}): {_why_level(choice)}"
     )
 
 
 def _why_level(choice: CapacityChoice) -> str:
-    ratio = _quantile(choice.critical_ratio)
     if choice.level > choice.critical_ratio:
-        return f"the {ratio} would be worth its cost, but fell short too often on fresh paths"
+        worth = f"{100.0 * choice.critical_ratio:.4g} %"
+        return f"{worth} would be worth their cost, but the accepted shortfall asks for more"
     odds = choice.critical_ratio / (1.0 - choice.critical_ratio)
     return f"lacking a place costs {odds:.3g} times as much as having one too many"
 
@@ -59,31 +55,9 @@ def _limit(share: float, most: float) -> str:
     return f" of {most:.0%} allowed{binds}"
 
 
-def pool_sentence(pool: PoolChange) -> str | None:
-    """Why this pool and not the next best one; None where there is no other."""
-    other = pool.margins.runner_up if pool.margins else None
-    if other is None or pool.price_usd_per_hour is None:
-        return None
-    place = _pool(other.instance_type, other.zone, other.capacity_type)
-    return (
-        f"{_pool(*pool.key)} at {pool.price_usd_per_hour:.4f} $/h rather than {place} at "
-        f"{other.price_usd_per_hour:.4f} $/h, which would win below "
-        f"{other.break_even_usd_per_hour:.4f} $/h"
-    )
-
-
-def pool_sentences(pools: Iterable[PoolChange], most: int = 3) -> tuple[str, ...]:
-    """Of the pools with most nodes that have a runner-up."""
-    largest = sorted(pools, key=lambda pool: (-pool.nodes_plan, pool.key))
-    return tuple(filter(None, map(pool_sentence, largest)))[:most]
-
-
-def _pool(instance_type: str, zone: str, capacity_type: CapacityType) -> str:
-    return f"{instance_type} {capacity_type} in {zone}"
-
-
-def _quantile(level: float) -> str:
-    return "highest path" if level >= 1.0 else f"{100.0 * level:.4g} % quantile"
+def _paths(level: float) -> str:
+    share = "all" if level >= 1.0 else f"{100.0 * level:.4g} % of the"
+    return f"{share} joint paths"
 
 
 def _minutes(seconds: float) -> str:

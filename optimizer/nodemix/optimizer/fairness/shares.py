@@ -44,19 +44,6 @@ class Claim:
         return self.workload.namespace
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """How many pods each workload gets.
-
-    Args:
-        holds_today: whether that is at least its pods of today for each; where not even these
-            fit, all pods are dealt out anew.
-    """
-
-    pods: Mapping[WorkloadKey, int]
-    holds_today: bool
-
-
 Pods = tuple[int, ...]
 """Of each claim, in their order."""
 
@@ -64,33 +51,6 @@ Order = Callable[[Pods, Collection[int]], Iterator[int]]
 """The claims that get the next pods, given what each has and which of them get no more."""
 
 Fits = Callable[[Pods], bool]
-
-
-def fair_shares(
-    claims: Sequence[Claim], capacity: Sequence[float], weights: Mapping[str, float] | None = None
-) -> Shares:
-    """Deal a capacity out by progressive filling, on top of today's pods.
-
-    A workload whose next pod does not fit any more gets none, while others go on: no further pod
-    of any workload would fit.
-
-    Args:
-        capacity: of each resource; a budget is one, with the price of a place as the request.
-        weights: of namespaces; 1 for those that are not named.
-    """
-
-    def fits(pods: Pods) -> bool:
-        used = amounts(claims, pods)
-        return all(u <= c + _SLACK * (1.0 + c) for u, c in zip(used, capacity, strict=True))
-
-    if not claims:
-        return Shares({}, holds_today=True)
-    today = tuple(claim.pods_now for claim in claims)
-    holds_today = fits(today)
-    start = today if holds_today else (0,) * len(claims)
-    given = fill(start, poorest_first(claims, capacity, weights or {}), fits)
-    pods = {claim.workload: n for claim, n in zip(claims, given, strict=True)}
-    return Shares(pods, holds_today)
 
 
 def amounts(claims: Sequence[Claim], pods: Pods) -> tuple[float, ...]:

@@ -61,6 +61,17 @@ class FleetNodes:
         kept = self.demand[needed.shape[1] :]
         return np.hstack([needed, np.tile(kept, (len(needed), 1))])
 
+    def homeless(self, needed: IntArray) -> IntArray:
+        """Pods of the problem's rows without a place while every node stays.
+
+        Args:
+            needed: shape (paths, rows of the problem), and so is what is returned.
+        """
+        alive = np.ones((len(needed), self.nodes), dtype=np.bool_)
+        needed_of_all = self.with_kept_rows(needed)
+        lost = homeless_pods(self.room, needed_of_all, alive, self.requests, self.limits)
+        return lost[:, : needed.shape[1]]
+
     def losses(self, needed: IntArray, alive: BoolArray) -> tuple[FloatArray, IntArray]:
         """Share of all that is needed, and pods, without a place; each of shape (scenarios,).
 
@@ -70,10 +81,11 @@ class FleetNodes:
             needed: pods of all rows, shape (scenarios, rows).
             alive: shape (scenarios, nodes).
         """
-        lost = homeless_pods(self.room, needed, alive, self.requests, self.limits)
+        homeless = homeless_pods(self.room, needed, alive, self.requests, self.limits)
+        lost = homeless @ self.requests
         wanted = (needed @ self.requests).astype(np.float64)
-        share = np.divide(lost.requests, wanted, out=np.zeros(wanted.shape), where=wanted > 0.0)
-        return share[:, self.counted].max(axis=1, initial=0.0), lost.pods
+        share = np.divide(lost, wanted, out=np.zeros(wanted.shape), where=wanted > 0.0)
+        return share[:, self.counted].max(axis=1, initial=0.0), homeless.sum(axis=1)
 
     def pool_losses(self) -> FloatArray:
         """Share lost of what the plan holds when each pool goes whole, shape (pools,)."""

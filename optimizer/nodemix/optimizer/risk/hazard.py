@@ -17,7 +17,7 @@ import numpy as np
 from nodemix.optimizer.errors import ParameterError
 from nodemix.optimizer.problem.types import FloatArray, IntArray
 from nodemix.optimizer.risk.unrest import CALM, Unrest
-from scipy.special import betainc, gammaincinv, gammaln
+from scipy.special import gammaincinv, gammaln
 
 SCHEMA = 2
 LN2 = math.log(2.0)
@@ -200,19 +200,6 @@ class Hazard:
         tail = (1.0 - level) / 2.0
         low, high = (float(gammaincinv(self.shape, p)) for p in (tail, 1.0 - tail))
         return low / self.hours, high / self.hours
-
-    def expected_shocks(self, horizon_h: float) -> float:
-        """While the pool is held from now on for so long."""
-        return self.shocks_per_hour * horizon_h * self.unrest.mean(horizon_h)
-
-    def probability_of_at_least(self, shocks: int, horizon_h: float) -> float:
-        """That the pool is hit so often while it is held; negative binomial."""
-        if not 0.0 <= horizon_h < math.inf:
-            raise ParameterError(f"horizon_h must not be negative, got {horizon_h}")
-        if shocks <= 0:
-            return 1.0
-        shape, mean = self.within(horizon_h)
-        return float(betainc(shocks, shape, mean / (shape + mean)))
 
     def draw_shocks(self, horizon_h: float, draws: int, rng: np.random.Generator) -> IntArray:
         """Numbers of shocks while the pool is held, shape (draws,)."""

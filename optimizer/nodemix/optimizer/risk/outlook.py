@@ -1,7 +1,7 @@
 """What may happen within the lead time: demand and reclaims, drawn together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from nodemix.optimizer.decision import PodPaths
@@ -24,12 +24,15 @@ class Outlook:
         paths: of pods, that no capacity was chosen on; empty where nothing is forecast.
         hazards: of every spot pool.
         lead_time_s: within which nothing that is lost is replaced.
+        pods_now: of each workload; what those without a path go on needing. A plan may hold more
+            places for them, which nobody needs until nodes are lost.
     """
 
     paths: PodPaths
     hazards: Mapping[PoolKey, Hazard]
     lead_time_s: float
     seed: int
+    pods_now: Mapping[WorkloadKey, int] = field(default_factory=dict)
 
     @property
     def has_paths(self) -> bool:
@@ -42,12 +45,20 @@ class Outlook:
         Args:
             kept: pods on nodes outside of the problem; they have their place.
         """
-        if not self.has_paths:
-            return problem.demand[None, :]
-        columns = {key: column for column, key in enumerate(self.paths.workloads)}
+        paths = self._of_all()
+        columns = {key: column for column, key in enumerate(paths.workloads)}
         by_row = tuple(columns.get(row.workload, -1) for row in problem.rows)
-        elsewhere = np.array([kept.get(key, 0) for key in self.paths.workloads], dtype=np.int64)
-        return spread_over_rows(problem, np.maximum(self.paths.pods - elsewhere, 0), by_row)
+        elsewhere = np.array([kept.get(key, 0) for key in paths.workloads], dtype=np.int64)
+        return spread_over_rows(problem, np.maximum(paths.pods - elsewhere, 0), by_row)
+
+    def _of_all(self) -> PodPaths:
+        """The paths, with as many pods as now of the workloads that they do not speak of."""
+        still = {key: n for key, n in self.pods_now.items() if key not in self.paths.workloads}
+        as_now = np.array(list(still.values()), dtype=np.int64)
+        forecast = self.paths.pods if self.has_paths else np.zeros((1, 0), dtype=np.int64)
+        pods = np.hstack([forecast, np.tile(as_now, (len(forecast), 1))])
+        workloads = self.paths.workloads if self.has_paths else ()
+        return PodPaths((*workloads, *still), pods)
 
     def hazard(self, pool: PoolKey) -> Hazard:
         """What is believed of a pool; of one that is not on sale, that it is hit often."""

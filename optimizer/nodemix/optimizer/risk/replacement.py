@@ -62,20 +62,6 @@ class BootTimes:
             for seen, slowest in enumerate(boots)
         )
 
-    def mean_s(self, prior_s: float) -> float:
-        """Time until a lost node is replaced, on average.
-
-        Args:
-            prior_s: see ``lead_time_s``.
-
-        Raises:
-            ParameterError: ``prior_s`` is no time.
-        """
-        _require_time(prior_s)
-        usual_s = _expected_s(0.5, prior_s) * math.exp(PRIOR_SPREAD**2 / 2.0)
-        total_s = PRIOR_BOOTS * usual_s + math.fsum(self._believable)
-        return total_s / (PRIOR_BOOTS + len(self.seconds))
-
     @property
     def _believable(self) -> tuple[float, ...]:
         return tuple(max(LEAST_S, seconds) for seconds in self.seconds)

@@ -46,7 +46,7 @@ def plan_risk(
     calm = nodes.losses(needed, np.ones((len(needed), nodes.nodes), dtype=np.bool_))
     losses, pods = _losses(nodes, needed, calm, outlook, scenarios)
     scenarios = len(losses)
-    tail = np.sort(losses)[::-1][: max(1, round((1.0 - ALPHA) * scenarios))]
+    tail = _tail(losses)
     pools = _pool_risks(nodes, outlook, interruptions, offers)
     low, mean, high = _interruptions_per_day(nodes, outlook)
     on_demand = _on_demand_usd_per_hour(groups, offers)
@@ -60,6 +60,7 @@ def plan_risk(
         joint_shortfall_probability=float(np.mean(pods > 0)),
         cvar=float(tail.mean()),
         cvar_standard_error=_cvar_error(losses, tail),
+        demand_cvar=float(_tail(calm[0]).mean()),
         alpha=ALPHA,
         worst_pool_loss=max((pool.loss_if_reclaimed for pool in pools), default=0.0),
         mean_loss=float(losses.mean()),
@@ -99,6 +100,11 @@ def _losses(
     alive = alive_nodes(surviving[hit], nodes.pool_of_node, outlook.seed)
     share[hit], pods[hit] = nodes.losses(needed[paths[hit]], alive)
     return share, pods
+
+
+def _tail(losses: FloatArray) -> FloatArray:
+    """The worst of them, descending."""
+    return np.sort(losses)[::-1][: max(1, round((1.0 - ALPHA) * len(losses)))]
 
 
 def _cvar_error(losses: FloatArray, tail: FloatArray) -> float:

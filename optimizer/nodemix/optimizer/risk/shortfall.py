@@ -52,27 +52,14 @@ def shortfall_probability(problem: Problem, packing: Packing, needed: IntArray) 
         return 0.0
     room = node_room(problem, packing)
     alive = np.ones((needed.shape[0], room.free.shape[0]), dtype=np.bool_)
-    lost = homeless_pods(room, needed, alive, problem.requests, node_limits(problem))
-    return float(np.mean(lost.pods > 0))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Homeless:
-    """Pods without a place.
-
-    Args:
-        pods: of each path, shape (paths,).
-        requests: their requests, shape (paths, dimensions).
-    """
-
-    pods: IntArray
-    requests: IntArray
+    homeless = homeless_pods(room, needed, alive, problem.requests, node_limits(problem))
+    return float(np.mean(homeless.any(axis=1)))
 
 
 def homeless_pods(
     room: NodeRoom, needed: IntArray, alive: BoolArray, requests: IntArray, limits: IntArray
-) -> Homeless:
-    """What finds no place on the nodes that are left, by first-fit.
+) -> IntArray:
+    """Pods of each row that find no place on the nodes that are left, by first-fit.
 
     Pods that a path does not need leave their place first; pods beyond the plan, and those of nodes
     that are gone, are then placed first-fit. First-fit can miss a place that a cleverer scheduler
@@ -83,8 +70,11 @@ def homeless_pods(
         alive: which nodes are left, shape (paths, nodes).
         requests: of a pod of each row, shape (rows, dimensions).
         limits: pods of each row allowed on a node, shape (rows,).
+
+    Returns:
+        Shape (paths, rows).
     """
-    pods, lost = _homeless(
+    homeless: IntArray = _homeless(
         np.ascontiguousarray(needed, dtype=np.int64),
         np.ascontiguousarray(alive),
         room.free,
@@ -94,7 +84,7 @@ def homeless_pods(
         np.ascontiguousarray(requests),
         limits,
     )
-    return Homeless(pods, lost)
+    return homeless
 
 
 def node_limits(problem: Problem) -> IntArray:
@@ -146,11 +136,10 @@ def _homeless(
     compatible: BoolArray,
     requests: IntArray,
     limits: IntArray,
-) -> tuple[IntArray, IntArray]:
-    """Pods without a place (paths,), and their requests (paths, dimensions)."""
+) -> IntArray:
+    """Pods without a place, shape (paths, rows)."""
     paths, rows = needed.shape
-    pods = np.zeros(paths, dtype=np.int64)
-    lost = np.zeros((paths, requests.shape[1]), dtype=np.int64)
+    homeless = np.zeros((paths, rows), dtype=np.int64)
     total = held_by_row.sum(axis=1)
     left = np.empty_like(free)
     for path in range(paths):
@@ -164,7 +153,7 @@ def _homeless(
                 _let_go(-lacking[row], held_by_row[row], alive[path], left, requests[row])
         for row in range(rows):
             if lacking[row] > 0:
-                missing = _place(
+                homeless[path, row] = _place(
                     lacking[row],
                     compatible[row],
                     alive[path],
@@ -173,9 +162,7 @@ def _homeless(
                     left,
                     requests[row],
                 )
-                pods[path] += missing
-                lost[path] += missing * requests[row]
-    return pods, lost
+    return homeless
 
 
 @njit(cache=True)

@@ -1,7 +1,7 @@
 """A plan for a level of safety: how large its pools may be, and what it is compared by."""
 
-from nodemix.optimizer.candidate import first_pool_limits
 from nodemix.optimizer.catalog.types import Offer
+from nodemix.optimizer.pool_limits import first_pool_limits
 
 from tests.builders import SPOT, ZONE, make_offer, make_pods, make_problem
 
