@@ -14,7 +14,7 @@ from tests.checker_risk import UNDER_COST_RATIO, objective, on_demand_usd, risk_
 CHOSEN = "chosen"
 NAMES = {CHOSEN, "cheaper", "safer", "steadier"}
 SHORTFALL_PROBABILITY, MAX_CVAR, MAX_POOL_LOSS, LEAD_TIME_S = 0.01, 0.1, 0.2, 600
-EXPECTED_LIFE_HOURS = 24.0
+NODE_CHANGE_USD, EXPECTED_LIFE_HOURS = 0.05, 24.0
 """The policy's, where it does not say."""
 
 ROUNDING = 1e-9
@@ -46,6 +46,16 @@ def _is_the_plan(plan: Plan, option: Json) -> Iterator[str]:
         yield "option chosen: has another risk than the plan"
     own = {"usd_per_hour": plan.document["plan_usd_per_hour"]}
     yield from faults("option chosen: ", option, own, plan.usd)
+    yield from _is_placed_alike(plan, option)
+
+
+def _is_placed_alike(plan: Plan, option: Json) -> Iterator[str]:
+    """As the plan; today's nodes are not placed anew, and cost what they cost."""
+    shown, placed = option["placed"], plan.document["placed"]
+    if placed is None and differ(shown["usd_per_hour"], option["usd_per_hour"], plan.usd):
+        yield f"option chosen: today's nodes stay, and cost {shown} once placed"
+    if placed is not None and shown not in placed["by_mode"]:
+        yield f"option chosen: costs {shown} once placed, the plan {placed['by_mode']}"
 
 
 def nodes_of(option: Json) -> Counter[Pool]:
@@ -62,9 +72,10 @@ def _option(plan: Plan, option: Json, where: str) -> Iterator[str]:
         yield f"{where}a pool is listed twice"
     yield from _money(plan, option, nodes, where)
     yield from _changes(plan, option, nodes, where)
+    yield from _placed(plan, option, where)
     risk = option["risk"]
     later = (risk[f"{name}_usd_per_hour"] for name in ("interruption", "recourse", "shortage"))
-    expected = option["usd_per_hour"] + option["changes_usd_per_hour"] + sum(later)
+    expected = option["placed"]["usd_per_hour"] + option["changes_usd_per_hour"] + sum(later)
     yield from faults(where, option, {"expected_usd_per_hour": expected}, plan.usd)
     yield from _slo(plan, option, where)
     if option["name"] != CHOSEN:  # whose risk is the plan's
@@ -90,7 +101,7 @@ def _changes(plan: Plan, option: Json, nodes: Counter[Pool], where: str) -> Iter
         yield f"{where}nodes_changed is {option['nodes_changed']}, not {changed}"
     rules = objective(plan, "churn")
     life = rules.get("expectedLifeHours", EXPECTED_LIFE_HOURS)
-    usd_of_one = rules.get("nodeChangeUsd", 0.0) / life
+    usd_of_one = rules.get("nodeChangeUsd", NODE_CHANGE_USD) / life
     shown = option["changes_usd_per_hour"]
     if usd_of_one == 0.0:
         yield from faults(where, option, {"changes_usd_per_hour": 0.0})
@@ -99,6 +110,21 @@ def _changes(plan: Plan, option: Json, nodes: Counter[Pool], where: str) -> Iter
     least = sum((nodes - now).values())
     if differ(shown, new * usd_of_one, plan.usd) or not least <= new <= nodes.total():
         yield f"{where}changes_usd_per_hour is {shown}, a new node costs {usd_of_one:.6f}"
+
+
+def _placed(plan: Plan, option: Json, where: str) -> Iterator[str]:
+    """In the policy's mode, never below the nodes' price; that price where no pod may stray."""
+    placed, mode = option["placed"], plan.spec.get("placement", "Observe").lower()
+    if placed["mode"] != mode:
+        yield f"{where}is placed in mode {placed['mode']}, the policy's is {mode}"
+    if placed["usd_per_hour"] < option["usd_per_hour"] - plan.usd:
+        yield f"{where}costs {placed['usd_per_hour']} once placed, less than before"
+    is_certain = mode == "pinned" or option["nodes_changed"] == 0
+    if placed["draws"] == 0 and not is_certain:
+        yield f"{where}was never placed"
+    if placed["draws"] == 0:
+        own = {"usd_per_hour": option["usd_per_hour"], "standard_error_usd_per_hour": 0.0}
+        yield from faults(f"{where}placed.", placed, own, plan.usd)
 
 
 def _slo(plan: Plan, option: Json, where: str) -> Iterator[str]:

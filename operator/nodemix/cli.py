@@ -72,7 +72,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 nothing to change, 2 changes proposed, 1 error.",
 )
 
-_INPUT = {"exists": False, "dir_okay": False}
 SnapshotFile = Annotated[
     Path | None,
     typer.Option(

@@ -29,6 +29,8 @@ FACTS = {
     "placed.by_mode[].usd_per_hour": "drawn; the chosen mode's and that of pinned are checked",
     "placed.by_mode[].standard_error_usd_per_hour": "drawn",
     "placed.by_mode[].draws": "as many as there was time for; none for pinned",
+    "options[].placed.standard_error_usd_per_hour": "drawn",
+    "options[].placed.draws": "likewise; at least one where nodes change and pods are not pinned",
     "capacity.level": "chosen by the planner; not below the critical ratio",
     "capacity.over_provision": "chosen by the planner",
     "capacity.boots_seen": "remembered by the operator",
@@ -48,6 +50,8 @@ FACTS = {
     "baseline.cvar": "another way to choose nodes, whose nodes are not in the document",
     "baseline.worst_pool_loss": "another way to choose nodes, which are not in the document",
     "baseline.nodes": "another way to choose nodes, whose nodes are not in the document",
+    "rule_costs[].usd_per_hour": "between two linear programs; not above all that is counted",
+    "rule_costs[].pods": "less those that are kept; no more than are planned",
     "search_seconds": "a time",
 }
 """Numbers that cannot be computed from the document, the cluster, the prices and the policy."""

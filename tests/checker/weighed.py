@@ -95,7 +95,9 @@ def make_risk(pools: list[Json], spot_vcpus: int, on_demand_usd: float) -> Json:
     }
 
 
-def make_option(name: str, nodes: dict[str, int], usd: float, risk: Json, **fields: Any) -> Json:
+def make_option(
+    name: str, nodes: dict[str, int], usd: float, placed_usd: float, risk: Json, **fields: Any
+) -> Json:
     pools = [
         dict(zip(("instance_type", "zone", "capacity_type"), pool.split("/"), strict=True))
         | {"nodes": count}
@@ -107,7 +109,8 @@ def make_option(name: str, nodes: dict[str, int], usd: float, risk: Json, **fiel
         "name": name,
         "pools": pools,
         "usd_per_hour": usd,
-        "expected_usd_per_hour": round(usd + changes + later, 6),
+        "placed": mode_entry("observe", placed_usd, 1),
+        "expected_usd_per_hour": round(placed_usd + changes + later, 6),
         "risk": risk,
         "meets_slo": True,
         "why": "so",
@@ -144,12 +147,12 @@ def weighed() -> Case:
                 "chosen",
                 {f"{A}/spot": 1, f"{B}/spot": 1, f"{A}/on-demand": 1, f"{GPU}/spot": 1,
                  f"{B}/on-demand": 1},
-                0.46, risk, changes_usd_per_hour=0.04, nodes_changed=5,
+                0.46, 0.5, risk, changes_usd_per_hour=0.04, nodes_changed=5,
             ),
             make_option(
                 "safer",
                 {f"{A}/spot": 1, f"{A}/on-demand": 1, f"{GPU}/spot": 1, f"{B}/on-demand": 2},
-                0.53, safer, changes_usd_per_hour=0.03, nodes_changed=3,
+                0.53, 0.55, safer, changes_usd_per_hour=0.03, nodes_changed=3,
             ),
         ],
         "front": [
@@ -175,6 +178,12 @@ def weighed() -> Case:
         "blockers": [
             {"kind": "unsupported", "subject": "default/Deployment/stuck", "nodes": ["keep-1"],
              "usd_per_hour": 0.1, "remedy": "so"},
+        ],
+        "rule_costs": [
+            {"kind": "zone-spread", "workloads": [WEB], "pods": 3, "usd_per_hour": 0.02,
+             "remedy": "so"},
+            {"kind": "pods-per-host", "workloads": [API, CACHE], "pods": 4, "usd_per_hour": 0.01,
+             "remedy": "so"},
         ],
         "churn": {
             "nodes_in_place": [], "nodes_let_go": ["old-1", "old-2", "old-gpu"], "nodes_new": 4,

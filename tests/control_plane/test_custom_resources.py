@@ -85,6 +85,18 @@ def make_beside() -> Json:
         },
         "baseline": {"name": "karpenter-like", "usdPerHour": 2, "nodes": 9, "headroomPercent": 10},
         "blockers": [make_blocker()],
+        "ruleCosts": [make_rule_cost()],
+    }
+
+
+def make_rule_cost() -> Json:
+    return {
+        "kind": "on-demand-only",
+        "subject": "shop/Deployment/cart",
+        "workloads": 1,
+        "pods": 12,
+        "usdPerHour": 0.12,
+        "remedy": "let it run on spot",
     }
 
 
@@ -477,6 +489,7 @@ def test_largest_plan_is_stored_and_can_be_approved(api: ApiCalls, name: str) ->
     beside = make_beside()
     beside["options"] = [make_option(MAX_OPTION_POOLS)] * MAX_OPTIONS
     beside["blockers"] = [make_blocker()] * MAX_BESIDE
+    beside["ruleCosts"] = [make_rule_cost()] * MAX_BESIDE
     plan = make_plan(pools=pools, nodes=groups, steering=steering, **beside)
 
     assert api.create(PLANS, name, plan).code == 201

@@ -45,6 +45,11 @@ def document_of(
     return document
 
 
+def spec_of(placement: PlacementMode) -> dict[str, Any]:
+    """Of the policy, as far as the checker has to know it."""
+    return {"placement": placement.capitalize()}
+
+
 def growing(snapshot: Snapshot, growth: float) -> DemandForecast:
     """Ten equal paths in which each workload has ``growth`` times its pods."""
     pods = [str(pod.workload) for pod in snapshot.pods]
@@ -61,7 +66,7 @@ def test_a_plan_for_the_pods_as_they_are_is_sound(
 ) -> None:
     document = document_of(objects, catalog, Policy(search_s=SEARCH_S, placement=placement))
 
-    assert check_plan(document, objects, market) == []
+    assert check_plan(document, objects, market, spec=spec_of(placement)) == []
 
 
 @sound
@@ -77,7 +82,7 @@ def test_a_plan_with_room_for_forecast_pods_is_sound(
 
     document = document_of(objects, catalog, policy, growth)
 
-    assert check_plan(document, objects, market) == []
+    assert check_plan(document, objects, market, spec=spec_of(placement)) == []
 
 
 @sound

@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nodemix.optimizer.explain.placed import Placer
+from nodemix.optimizer.packed import Packing, PlacedCost
+from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.plan_risk import PlanOption
 from nodemix.optimizer.planner import decide
 from nodemix.optimizer.policy import Churn, ServiceLevel
+from nodemix.optimizer.problem.types import Problem
 from nodemix.optimizer.safety import complaints
 from nodemix.optimizer.snapshot import Node, Pod
 
@@ -70,6 +74,17 @@ def change() -> Recommendation:
 def kept() -> Recommendation:
     pods, nodes = on_demand_nodes(10)
     return planned(pods, nodes, churn=Churn(min_saving_share=1.0))
+
+
+@pytest.fixture(scope="module")
+def crowded() -> Recommendation:
+    """Small pods that fill nodes up between large ones, which then find no place."""
+    pods = [
+        *make_pods(12, workload="large", cpu_milli=2000, memory_mib=1024),
+        *make_pods(60, workload="small", cpu_milli=500, memory_mib=1024),
+        *make_pods(9, workload="middle", cpu_milli=1500, memory_mib=1024),
+    ]
+    return planned(pods, churn=Churn(node_change_usd=0.02), placement=PlacementMode.OBSERVE)
 
 
 def named(result: Recommendation, name: str) -> PlanOption:
@@ -155,16 +170,76 @@ def test_where_today_stays_the_plan_that_was_found_is_the_cheaper_one(
     assert "steadier" not in [option.name for option in kept.options]
 
 
-def test_expected_cost_is_the_sum_of_what_is_shown(change: Recommendation) -> None:
-    for option in change.options:
+@pytest.mark.parametrize("which", ["change", "kept", "crowded"])
+def test_every_option_says_what_it_costs_once_placed(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    result: Recommendation = request.getfixturevalue(which)
+
+    for option in result.options:
+        assert option.placed.mode is PlacementMode.OBSERVE
+        assert option.hosting_usd_per_hour >= 0.0
+        assert (option.placed.draws > 0) == (option.nodes_changed > 0)
+
+
+@pytest.mark.parametrize("which", ["change", "crowded"])
+def test_the_chosen_option_is_placed_as_the_plan(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    result: Recommendation = request.getfixturevalue(which)
+    assert result.placed is not None
+
+    assert named(result, "chosen").placed == result.placed.chosen
+
+
+def test_pods_on_todays_nodes_are_not_placed_anew(
+    change: Recommendation, kept: Recommendation
+) -> None:
+    for today in (named(change, "steadier"), named(kept, "chosen")):
+        assert today.placed == PlacedCost(PlacementMode.OBSERVE, today.usd_per_hour, 0.0, draws=0)
+
+
+def test_alternatives_pay_for_pods_without_a_place_as_the_plan_does(
+    crowded: Recommendation,
+) -> None:
+    assert {"chosen", "safer"} <= {option.name for option in crowded.options}
+    for option in crowded.options:
+        assert option.hosting_usd_per_hour > 0.01, option.name
+
+
+@pytest.mark.parametrize("which", ["change", "kept", "crowded"])
+def test_expected_cost_is_the_sum_of_what_is_shown(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    result: Recommendation = request.getfixturevalue(which)
+
+    for option in result.options:
         risk = option.risk
         assert option.expected_usd_per_hour == pytest.approx(
-            option.usd_per_hour
+            option.placed.usd_per_hour
             + option.changes_usd_per_hour
             + risk.interruption_usd_per_hour
             + risk.recourse_usd_per_hour
             + risk.shortage_usd_per_hour
         )
+
+
+@pytest.mark.parametrize(("hosting_usd", "is_told"), [(0.0, False), (2.0, True)])
+def test_a_cheaper_plan_whose_placing_is_dear_says_so(
+    hosting_usd: float, monkeypatch: pytest.MonkeyPatch, *, is_told: bool
+) -> None:
+    def cost(
+        placer: Placer, _problem: Problem, _packing: Packing, usd_per_hour: float
+    ) -> PlacedCost:
+        return PlacedCost(placer.mode, usd_per_hour + hosting_usd, 0.0, draws=1)
+
+    monkeypatch.setattr(Placer, "cost", cost)
+    pods, nodes = on_demand_nodes(10)
+
+    result = planned(pods, nodes, search_s=0.5, churn=Churn(min_saving_share=1.0))
+
+    why = named(result, "cheaper").why
+    assert why.endswith("; no cheaper once its pods are placed") == is_told
 
 
 def test_nodes_that_no_plan_may_buy_stay_uncounted_while_they_stay() -> None:

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from nodemix.optimizer.candidate import Candidate
 from nodemix.optimizer.catalog.types import PoolKey
-from nodemix.optimizer.packed import Packing
+from nodemix.optimizer.packed import Packing, PlacedCost
 from nodemix.optimizer.plan import PlannedNodes
 from nodemix.optimizer.plan_risk import PlanOption
 from nodemix.optimizer.policy import Policy
@@ -17,6 +18,9 @@ from nodemix.optimizer.risk.outlook import Outlook
 from nodemix.optimizer.safety import LEAST_POOL_SHARE, complaints, with_pool_limits
 from nodemix.optimizer.setting import Setting
 from nodemix.optimizer.today import Today
+
+if TYPE_CHECKING:  # compiled kernels
+    from nodemix.optimizer.explain.placed import Placer
 
 SAFER_CVAR_SHARE, SAFER_POOL_SHARE = 0.5, 0.6
 """What the safer alternative asks for, as shares of what the plan itself risks."""
@@ -35,6 +39,7 @@ class Offered:
     Args:
         kept: nodes outside of the problem.
         usd_per_hour: money of all of them.
+        is_today: nothing is changed, so that no pod needs a new place.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Offered:
     kept: tuple[PlannedNodes, ...]
     usd_per_hour: float
     why: str
+    is_today: bool = False
 
 
 def much_safer(candidate: Candidate, policy: Policy) -> Safety:
@@ -62,33 +68,49 @@ def plan_options(
     other: Candidate | None,
     today: Today,
     outlook: Outlook,
+    placer: "Placer",
     *,
     keeps_today: bool,
 ) -> tuple[PlanOption, ...]:
-    """The plan as ``chosen``, and up to three others, by ascending cost.
+    """The plan as ``chosen``, and up to three others, by ascending cost before placing.
 
     Args:
         other: made for more safety, or for less; None where there is none.
         outlook: with scenarios that nothing was chosen on.
+        placer: says what each of those that are shown costs once placed.
         keeps_today: the plan is to change nothing.
     """
     plan = _bought("chosen", chosen, chosen.result.packing, "the cheapest plan found")
     cost = chosen.built.current_usd_per_hour
     as_today = replace(chosen.built, problem=today.problem)
-    now = Offered("chosen", as_today, today.packing, today.kept, cost, "today's nodes stay")
-    first = _honest(to_option(setting, now if keeps_today else plan, outlook))
+    why = "today's nodes stay"
+    now = Offered("chosen", as_today, today.packing, today.kept, cost, why, is_today=True)
+    proposed = now if keeps_today else plan
+    first = _honest(to_option(setting, proposed, outlook))
     others = [
-        to_option(setting, offered, outlook)
+        (offered, to_option(setting, offered, outlook))
         for offered in _others(chosen, other, plan, now, today, keeps_today=keeps_today)
     ]
-    worth_showing = [other for other in others if _is_a_choice(first, other)]
-    return tuple(sorted([first, *worth_showing], key=lambda option: option.usd_per_hour))
+    shown = [(proposed, first), *(pair for pair in others if _is_a_choice(first, pair[1]))]
+    options = [
+        replace(option, placed=_placed(offered, setting.policy, placer))
+        for offered, option in shown
+    ]
+    told = (_told_if_dear(option, options[0]) for option in options)
+    return tuple(sorted(told, key=lambda option: option.usd_per_hour))
 
 
 def _honest(chosen: PlanOption) -> PlanOption:
     if chosen.meets_slo:
         return chosen
     return replace(chosen, why=f"{chosen.why}; none was found that keeps all that is accepted")
+
+
+def _told_if_dear(option: PlanOption, chosen: PlanOption) -> PlanOption:
+    """Say so where placing takes what a cheaper one would save."""
+    if option.name != "cheaper" or option.placed.usd_per_hour < chosen.placed.usd_per_hour:
+        return option
+    return replace(option, why=f"{option.why}; no cheaper once its pods are placed")
 
 
 def _others(
@@ -118,7 +140,7 @@ def _others(
 def _why_safer(candidate: Candidate) -> str:
     if candidate.safety.max_spot_share <= 0.0:
         return "nothing on spot"
-    return "smaller pools and more room; its placing was not looked at"
+    return "smaller pools and more room, found without a look at placing"
 
 
 def _steadier(chosen: Candidate, now: Offered, today: Today) -> Iterator[Offered]:
@@ -155,19 +177,27 @@ def _is_a_choice(chosen: PlanOption, other: PlanOption) -> bool:
 
 
 def to_option(setting: Setting, offered: Offered, outlook: Outlook) -> PlanOption:
-    """Cost and risk of nodes that could be had."""
+    """Cost and risk of nodes that could be had, as if each pod found its place."""
     problem, packing, policy = offered.built.problem, offered.packing, setting.policy
     risk = setting.risk(problem, packing, offered.kept, outlook)
     return PlanOption(
         name=offered.name,
         pools=tuple(sorted(pool_counts(offered.built, packing, offered.kept).items())),
         usd_per_hour=offered.usd_per_hour,
+        placed=PlacedCost.certain(policy.placement, offered.usd_per_hour),
         changes_usd_per_hour=_changes(offered, policy),
         risk=risk,
         nodes_changed=nodes_changed(offered.built, packing, offered.kept),
         meets_slo=not complaints(risk, policy.service_level),
         why=offered.why,
     )
+
+
+def _placed(offered: Offered, policy: Policy, placer: "Placer") -> PlacedCost:
+    """What it costs once its pods are placed in the policy's mode."""
+    if offered.is_today:
+        return PlacedCost.certain(policy.placement, offered.usd_per_hour)
+    return placer.cost(offered.built.problem, offered.packing, offered.usd_per_hour)
 
 
 def _changes(offered: Offered, policy: Policy) -> float:

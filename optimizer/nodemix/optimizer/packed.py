@@ -48,12 +48,18 @@ class PlacedCost:
     Args:
         usd_per_hour: the packing and the hosting of what the scheduler leaves pending, mean.
         standard_error_usd_per_hour: of that mean; 0 with a single draw.
+        draws: 0 where nothing is left to chance.
     """
 
     mode: PlacementMode
     usd_per_hour: float
     standard_error_usd_per_hour: float
     draws: int
+
+    @classmethod
+    def certain(cls, mode: PlacementMode, usd_per_hour: float) -> "PlacedCost":
+        """Where every pod keeps its place: the nodes cost what they cost."""
+        return cls(mode, usd_per_hour, 0.0, draws=0)
 
     @classmethod
     def of_draws(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from nodemix.optimizer.catalog.types import PoolKey
-from nodemix.optimizer.explain.types import Baseline, Blocker
+from nodemix.optimizer.explain.types import Baseline, Blocker, RuleCost
 from nodemix.optimizer.fairness.types import Fairness
 from nodemix.optimizer.packed import PlacedCost
 from nodemix.optimizer.packing.warm import WarmStart
@@ -263,6 +263,8 @@ class Recommendation:
         fairness: None where no cap binds, or the policy asks for none.
         baseline: None where there was no time to compare.
         blockers: what keeps nodes that a plan could do without, dearest first.
+        rule_costs: what rules of workloads cost that the plan keeps, dearest first; those for
+            which there was time.
         warm: what the policy's next decision can start from; kept in memory, in no document.
     """
 
@@ -294,6 +296,7 @@ class Recommendation:
     fairness: Fairness | None = None
     baseline: Baseline | None = None
     blockers: tuple[Blocker, ...] = ()
+    rule_costs: tuple[RuleCost, ...] = ()
     warm: WarmStart | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from nodemix.optimizer.catalog.types import PoolKey
+from nodemix.optimizer.packed import PlacedCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Risk:
             interval beside it, for what is not known of the rates.
         joint_shortfall_probability: share of scenarios in which some pod finds no place.
         cvar: mean share of demand without a place in the worst ``1 - alpha`` of the scenarios.
+        demand_cvar: the same while every node stays; what spot adds to it is the difference.
         worst_pool_loss: largest of the pools' ``loss_if_reclaimed``.
         mean_loss: mean share of demand without a place, over all scenarios.
         interruption_usd_per_hour: expected cost of losing spot nodes, over ``pools``.
@@ -69,6 +71,7 @@ class Risk:
     joint_shortfall_probability: float = 0.0
     cvar: float = 0.0
     cvar_standard_error: float = 0.0
+    demand_cvar: float = 0.0
     alpha: float = 0.95
     worst_pool_loss: float = 0.0
     mean_loss: float = 0.0
@@ -93,8 +96,9 @@ class CapacityChoice:
     """Why the plan has as much room as it has.
 
     Args:
-        critical_ratio: c_u / (c_u + c_o), the demand quantile that is worth covering.
-        level: the quantile that the plan covers; above the ratio where that fell short too often.
+        critical_ratio: c_u / (c_u + c_o), the share of the paths of demand worth covering.
+        level: share of the joint paths that the plan covers: what is worth it or what the accepted
+            shortfall asks for, and all of them where that fell short too often.
         over_provision: further places, as a share of the pods that may run on spot.
         lead_time_s: within which demand is covered.
         boots_seen: of nodes, that the lead time is learned from; 0 where the policy alone speaks.
@@ -121,6 +125,8 @@ class PlanOption:
         name: ``chosen``, ``cheaper``, ``safer``, ``steadier`` (fewer nodes change).
         pools: (pool, nodes), kept nodes included, sorted.
         usd_per_hour: money of its nodes.
+        placed: with further nodes for pods that kube-scheduler is expected to find no place for,
+            in the policy's placement mode. Today's nodes cost what they cost: no pod moves.
         changes_usd_per_hour: what the changes of nodes cost, at the policy's cost of one.
         nodes_changed: to buy and to let go.
         meets_slo: whether it keeps all that the policy accepts.
@@ -129,6 +135,7 @@ class PlanOption:
     name: str
     pools: tuple[tuple[PoolKey, int], ...]
     usd_per_hour: float
+    placed: PlacedCost
     changes_usd_per_hour: float
     risk: Risk
     nodes_changed: int
@@ -136,13 +143,18 @@ class PlanOption:
     why: str
 
     @property
+    def hosting_usd_per_hour(self) -> float:
+        """Of the further nodes that placing its pods takes."""
+        return self.placed.usd_per_hour - self.usd_per_hour
+
+    @property
     def expected_usd_per_hour(self) -> float:
-        """What options are compared by: money, changes, interruptions, recourse and shortage."""
-        risk = self.risk
-        later = risk.recourse_usd_per_hour + risk.shortage_usd_per_hour
-        return (
-            self.usd_per_hour + self.changes_usd_per_hour + risk.interruption_usd_per_hour + later
-        )
+        """What options are compared by: money once placed, changes, and what may be lost.
+
+        The latter are interruptions, recourse and shortage. The search compares what it found by
+        the same sum (`Candidate.expected_usd_per_hour`), on draws of its own.
+        """
+        return self.placed.usd_per_hour + self.changes_usd_per_hour + self.risk.usd_per_hour
 
 
 @dataclass(frozen=True, slots=True)

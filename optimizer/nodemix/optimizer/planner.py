@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from nodemix.forecasting.types import DemandForecast
@@ -25,11 +26,17 @@ from nodemix.optimizer.explain.terms import (
     committed_in,
     money_bound_of,
 )
-from nodemix.optimizer.explain.types import Baseline
+from nodemix.optimizer.explain.types import Baseline, RuleCost
 from nodemix.optimizer.options import plan_options
 from nodemix.optimizer.packed import Packing
 from nodemix.optimizer.packing.warm import WarmStart
-from nodemix.optimizer.plan import PlacedCosts, Recommendation, WorkloadDemand
+from nodemix.optimizer.plan import (
+    ChurnCost,
+    PlacedCosts,
+    PlannedNodes,
+    Recommendation,
+    WorkloadDemand,
+)
 from nodemix.optimizer.plan_risk import CapacityChoice, FrontPoint, PlanOption, Risk
 from nodemix.optimizer.planned import planned_nodes
 from nodemix.optimizer.policy import Policy
@@ -44,8 +51,14 @@ from nodemix.optimizer.setting import Setting, first_safety, setting_of
 from nodemix.optimizer.snapshot import Note, Snapshot
 from nodemix.optimizer.today import Today, nodes_of_today, today_of
 
+if TYPE_CHECKING:  # compiled kernels
+    from nodemix.optimizer.explain.placed import Placer
+
 FRONT_SHARE, BASELINE_SHARE = 0.06, 0.06
 """Of the time, for the front over pools, and for what Karpenter would do."""
+
+RULES_SHARE = 0.06
+"""Likewise, beside the search, for what rules cost; none of it is used where there are no rules."""
 
 KEPT_SLACK = 1.1
 """By how much the risk of today's nodes may be above what is accepted before they have to change;
@@ -88,24 +101,32 @@ def decide(
     snapshot = in_scope(snapshot, policy.selector)
     setting = setting_of(snapshot, forecast, policy, catalog, beliefs, rng)
     deadline = Deadline.after(clock, policy.search_s)
-    from nodemix.optimizer.explain.placed import draw_time_s  # noqa: PLC0415 - compiled kernels
+    from nodemix.optimizer.explain.placed import (  # noqa: PLC0415 - compiled kernels
+        Placer,
+        draw_time_s,
+    )
 
     draws_s = draw_time_s(policy.search_s, len(snapshot.pods))
     until = deadline.within((1.0 - FRONT_SHARE - BASELINE_SHARE) * policy.search_s - draws_s)
     found = choose(setting, first_safety(setting, beliefs), until, rng, warm)
-    recommendation = _recommend(setting, found, deadline, rng)
-    if recommendation.is_change:
-        recommendation = _placed(recommendation, found.chosen, policy, deadline, rng)
+    placer = Placer(policy.placement, int(rng.integers(2**62)), clock, policy.search_s)
+    recommendation = _recommend(setting, found, placer, deadline, rng)
     built = found.chosen.built
     recommendation = replace(
         recommendation,
         capacity=_capacity(setting, found.chosen, beliefs),
         fairness=found.cut.fairness if found.cut else None,
-        baseline=_baseline(setting, found.chosen, clock, rng),
+        baseline=_baseline(setting, found.chosen, placer),
         blockers=blockers(snapshot, built, policy.selector, _let_go(recommendation, built)),
+        rule_costs=_rule_costs(setting, found.chosen, clock),
         demand=_demand(built, setting),
         assumptions=(*built.assumptions, *_forecast_assumption(forecast)),
-        notes=(*recommendation.notes, *_cut_notes(found), *_forecast_notes(forecast)),
+        notes=(
+            *recommendation.notes,
+            *placing_note(recommendation),
+            *_cut_notes(found),
+            *_forecast_notes(forecast),
+        ),
         forecast_model=_models(forecast),
         warm=found.chosen.result.warm,
     )
@@ -116,6 +137,14 @@ def _cut_notes(found: Found) -> tuple[Note, ...]:
     return (found.cut.note,) if found.cut else ()
 
 
+def _rule_costs(setting: Setting, candidate: Candidate, clock: Clock) -> tuple[RuleCost, ...]:
+    """What the rules of workloads cost that the plan keeps."""
+    from nodemix.optimizer.explain.rule_costs import rule_costs  # noqa: PLC0415 - kernels
+
+    until = Deadline.after(clock, RULES_SHARE * setting.policy.search_s)
+    return rule_costs(setting.survey, candidate.safety, candidate.built, candidate.result, until)
+
+
 def _let_go(recommendation: Recommendation, built: BuiltProblem) -> frozenset[str]:
     """Names of the movable nodes that the plan does without."""
     if not recommendation.is_change:
@@ -124,28 +153,23 @@ def _let_go(recommendation: Recommendation, built: BuiltProblem) -> frozenset[st
     return frozenset(node.name for node in built.movable if node.name not in going_on)
 
 
-def _baseline(
-    setting: Setting, candidate: Candidate, clock: Clock, rng: np.random.Generator
-) -> Baseline | None:
+def _baseline(setting: Setting, candidate: Candidate, placer: "Placer") -> Baseline | None:
     """What Karpenter's way to choose nodes would cost, as safe as the plan on the same paths."""
     built, outlook = candidate.built, setting.outlook
     problem = built.problem
     kept = Kept(sum(group.count for group in built.kept), built.kept_usd_per_hour)
     needed = outlook.needed(problem, kept_pods(built.kept))
     shortfall = partial(shortfall_probability, problem, needed=needed)
-    until = Deadline.after(clock, BASELINE_SHARE * setting.policy.search_s)
+    until = Deadline.after(placer.clock, BASELINE_SHARE * setting.policy.search_s)
 
     def judged(baseline: Baseline, packing: Packing) -> Baseline:
-        from nodemix.optimizer.explain.placed import placed_costs  # noqa: PLC0415 - kernels
-
         risk = setting.risk(problem, packing, built.kept, outlook)
-        (placed, *_) = placed_costs(problem, packing, setting.policy.placement, until, rng)
-        beside = placed.usd_per_hour - packing.cost_usd_per_hour
+        placed = placer.cost(problem, packing, baseline.usd_per_hour or 0.0)
         return replace(
             baseline,
             cvar=risk.cvar,
             worst_pool_loss=risk.worst_pool_loss,
-            placed_usd_per_hour=(baseline.usd_per_hour or 0.0) + beside,
+            placed_usd_per_hour=placed.usd_per_hour,
         )
 
     return karpenter_like(
@@ -161,7 +185,11 @@ def _baseline(
 
 
 def _recommend(
-    setting: Setting, found: Found, deadline: Deadline, rng: np.random.Generator
+    setting: Setting,
+    found: Found,
+    placer: "Placer",
+    deadline: Deadline,
+    rng: np.random.Generator,
 ) -> Recommendation:
     """Propose the packing, or today's nodes where a change is not worth its trouble."""
     policy, candidate = setting.policy, found.chosen
@@ -183,7 +211,11 @@ def _recommend(
     pools = pool_changes(setting.snapshot.nodes, nodes, setting.catalog, committed_in(built))
     prices = resource_prices(built.problem, result)
     outlook = replace(setting.outlook, seed=int(rng.integers(2**62)))
-    options = plan_options(setting, candidate, found.other, today, outlook, keeps_today=keep_now)
+    front = _front(setting, candidate, deadline, rng)
+    placed = None if keep_now else _placed(placer, candidate, deadline)
+    options = plan_options(
+        setting, candidate, found.other, today, outlook, placer, keeps_today=keep_now
+    )
     chosen = next(option for option in options if option.name == "chosen")
     return Recommendation(
         policy=policy.name,
@@ -198,25 +230,38 @@ def _recommend(
         prices=prices,
         savings=None if keep_now else saving_sources(built, result, prices, setting.catalog),
         commitments=commitment_uses(built, nodes),
-        churn=churn_cost(
-            built,
-            _bound_on_expected_cost(setting, candidate),
-            nodes,
-            cost,
-            chosen.risk.interruption_usd_per_hour,
-            policy.churn,
-        ),
+        churn=_churn(setting, candidate, nodes, cost, chosen.risk),
         options=options,
-        front=_front(setting, candidate, deadline, rng),
+        front=front,
+        placed=placed,
+        steering=None
+        if keep_now
+        else planned_steering(built.problem, result.packing, policy.placement),
         unplaceable=built.unplaceable,
-        notes=(
-            *built.notes,
-            *_risk_notes(chosen, policy),
-            *lost_saving_note(
-                policy, plan_usd_per_hour, candidate.hosting_usd_per_hour, is_lost=is_lost
-            ),
-        ),
+        notes=_notes(candidate, chosen, policy, is_lost=is_lost),
     )
+
+
+def _churn(
+    setting: Setting,
+    candidate: Candidate,
+    nodes: tuple[PlannedNodes, ...],
+    usd_per_hour: float,
+    risk: Risk,
+) -> ChurnCost | None:
+    """What the changes cost, beside the bound on what they are weighed with."""
+    bound = _bound_on_expected_cost(setting, candidate)
+    interruptions, rules = risk.interruption_usd_per_hour, setting.policy.churn
+    return churn_cost(candidate.built, bound, nodes, usd_per_hour, interruptions, rules)
+
+
+def _notes(
+    candidate: Candidate, chosen: PlanOption, policy: Policy, *, is_lost: bool
+) -> tuple[Note, ...]:
+    """What was left out, what is risked beyond what is accepted, and what placing eats."""
+    money, hosting = candidate.money_usd_per_hour(), candidate.hosting_usd_per_hour
+    lost = lost_saving_note(policy, money, hosting, is_lost=is_lost)
+    return (*candidate.built.notes, *_risk_notes(chosen, policy), *lost)
 
 
 def _bound_on_expected_cost(setting: Setting, candidate: Candidate) -> float:
@@ -279,28 +324,11 @@ def _capacity(setting: Setting, candidate: Candidate, beliefs: Beliefs) -> Capac
     return replace(choice, why=capacity_sentence(choice, setting.outlook.has_paths))
 
 
-def _placed(
-    recommendation: Recommendation,
-    candidate: Candidate,
-    policy: Policy,
-    deadline: Deadline,
-    rng: np.random.Generator,
-) -> Recommendation:
-    """Say what the plan costs once its pods are placed, and what leads them to their places."""
-    from nodemix.optimizer.explain.placed import placed_costs  # noqa: PLC0415 - likewise
-
+def _placed(placer: "Placer", candidate: Candidate, deadline: Deadline) -> PlacedCosts:
+    """What the plan costs once its pods are placed."""
     problem, packing = candidate.built.problem, candidate.result.packing
-    costs = placed_costs(problem, packing, policy.placement, deadline, rng)
-    kept_usd_per_hour = recommendation.plan_usd_per_hour - packing.cost_usd_per_hour
-    placed = replace(
-        recommendation,
-        placed=PlacedCosts(
-            policy.placement,
-            tuple(replace(c, usd_per_hour=c.usd_per_hour + kept_usd_per_hour) for c in costs),
-        ),
-        steering=planned_steering(problem, packing, policy.placement),
-    )
-    return replace(placed, notes=(*placed.notes, *placing_note(placed)))
+    usd_per_hour = candidate.money_usd_per_hour()
+    return PlacedCosts(placer.mode, placer.by_mode(problem, packing, usd_per_hour, deadline))
 
 
 def _keeps_today(setting: Setting, candidate: Candidate, today: Today) -> tuple[bool, bool]:

@@ -118,7 +118,6 @@ def test_a_prometheus_that_is_down_is_named_and_the_requests_serve() -> None:
     reading = cluster.read(make_pod("a", CART))
 
     assert (reading.history, reading.source) == (None, DemandOrigin.REQUESTS)
-    assert reading.is_degraded
     assert "Prometheus http://p: no answer (ConnectError: refused)" in words(reading)
     assert "planned for the requests as they are" in words(reading)
 

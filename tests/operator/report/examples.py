@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from nodemix.optimizer.catalog.types import PoolKey
-from nodemix.optimizer.explain.types import Baseline, Blocker
+from nodemix.optimizer.explain.types import Baseline, Blocker, RuleCost
 from nodemix.optimizer.fairness.types import Fairness, NamespaceShare
 from nodemix.optimizer.packed import PlacedCost
 from nodemix.optimizer.placement.mode import PlacementMode
@@ -202,11 +202,13 @@ def a_risk(
 def an_option(
     name: str, nodes: dict[PoolKey, int], risk: Risk, changed: int, why: str, *, meets_slo: bool
 ) -> PlanOption:
-    """Priced by ``PRICES``; a change of a node costs 0.4 cents an hour."""
+    """Priced by ``PRICES``; placing adds 5 %, a change of a node 0.4 cents an hour."""
+    usd_per_hour = sum(count * PRICES[pool] for pool, count in nodes.items())
     return PlanOption(
         name=name,
         pools=tuple(sorted(nodes.items())),
-        usd_per_hour=sum(count * PRICES[pool] for pool, count in nodes.items()),
+        usd_per_hour=usd_per_hour,
+        placed=PlacedCost(PlacementMode.OBSERVE, 1.05 * usd_per_hour, 0.011, draws=8),
         changes_usd_per_hour=0.004 * changed,
         risk=risk,
         nodes_changed=changed,
@@ -279,7 +281,7 @@ def a_weighed_recommendation() -> Recommendation:
         savings=Savings(0.6, 0.4, 0.238, 0.0, -0.02),
         placed=PlacedCosts(
             PlacementMode.OBSERVE,
-            (PlacedCost(PlacementMode.OBSERVE, 0.9236, 0.011, draws=8),),
+            (chosen.placed,),
         ),
         capacity=CapacityChoice(
             critical_ratio=0.95,
@@ -320,5 +322,15 @@ def a_weighed_recommendation() -> Recommendation:
                 "allow one disruption",
             ),
             Blocker("do-not-disrupt", "ml/Pod/train-0", ("node-3",), 0.096, "remove it at night"),
+        ),
+        rule_costs=(
+            RuleCost(
+                "on-demand-only", ("ml/Job/train", "shop/Deployment/cart"), 15, 0.1834,
+                "let them run on spot",
+            ),
+            RuleCost(
+                "on-demand-only", ("shop/Deployment/cart",), 12, 0.1211,
+                "let it run on spot: take annotation nodemix.dev/spot: deny off",
+            ),
         ),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from nodemix.operator.report.comparison import (
     BlockerEntry,
     FairnessEntry,
     NamespaceEntry,
+    RuleCostEntry,
 )
 from nodemix.operator.report.document import (
     PlanDocument,
@@ -216,8 +217,9 @@ def test_the_risk_is_as_exact_as_it_was_computed() -> None:
 def test_an_options_expected_cost_is_the_sum_of_what_is_shown() -> None:
     for option in to_document(a_weighed_recommendation()).options:
         risk = option.risk
+        assert option.placed is not None
         later = risk.interruption_usd_per_hour + risk.recourse_usd_per_hour
-        shown = option.usd_per_hour + option.changes_usd_per_hour + later
+        shown = option.placed.usd_per_hour + option.changes_usd_per_hour + later
 
         assert option.expected_usd_per_hour == pytest.approx(
             shown + risk.shortage_usd_per_hour, abs=6e-7
@@ -238,8 +240,9 @@ def test_document_names_the_cluster_it_is_given() -> None:
 
 def test_a_document_from_before_risk_was_weighed_is_still_read() -> None:
     document = as_json()
-    new = ("cluster", "capacity", "options", "front", "fairness", "baseline", "blockers")
-    for field in new:
+    new = ("cluster", "capacity", "options", "front", "fairness", "baseline")
+    new_lists = ("blockers", "rule_costs")
+    for field in (*new, *new_lists):
         del document[field]
     document["risk"] = {
         "shortfall_probability": None,
@@ -287,6 +290,7 @@ PARTS: tuple[type[BaseModel], ...] = (
     *(PlacedEntry, ModeEntry, SteeringEntry, AffinityEntry, ReleaseEntry, QuotaEntry, PinsEntry),
     *(RiskEntry, PoolRiskEntry, CapacityChoiceEntry, OptionEntry, OptionPool, FrontPointEntry),
     *(FairnessEntry, NamespaceEntry, BaselineEntry, BlockerEntry),
+    RuleCostEntry,
 )
 
 

@@ -90,7 +90,7 @@ def test_risk_that_was_not_tried_on_scenarios_is_one_line() -> None:
 def test_capacity_says_which_quantile_is_covered_for_how_long() -> None:
     capacity = section("Capacity", explained())
 
-    assert "covers the 97 % quantile of demand (95 % is worth it)" in capacity
+    assert "covers 97 % of the joint paths of demand (95 % are worth it)" in capacity
     assert "within 6.9 min (23 boots seen), 5% more places for pods on spot" in capacity
     assert "at most 100% of vCPUs may be on spot, 50% in one spot pool" in capacity
 
@@ -98,9 +98,9 @@ def test_capacity_says_which_quantile_is_covered_for_how_long() -> None:
 def test_options_stand_in_columns_with_what_they_cost_and_risk() -> None:
     options = section("Options", explained())
 
-    assert "$/h expected short CVaR worst pool changes SLO" in options
-    assert "cheaper 0.7720 1.3045 5.0% 25.2% 41.0% 13 broken" in options
-    assert "chosen 0.8796 1.0122 2.5% 3.8% 18.0% 15 kept" in options
+    assert "$/h placed expected short CVaR pool churn SLO" in options
+    assert "cheaper 0.7720 0.8106 1.3431 5.0% 25.2% 41.0% 13 no" in options
+    assert "chosen 0.8796 0.9236 1.0561 2.5% 3.8% 18.0% 15 yes" in options
     assert "safer: more on demand" in options
 
 

@@ -56,6 +56,7 @@ def shown() -> Shown:
         ("plan_pool_loss_ratio", {"instance_type": "m6g.large", "zone": "us-east-1a"}, 0.02),
         ("plan_pool_shocks_per_day", {"instance_type": "c7g.xlarge", "zone": "us-east-1b"}, 0.264),
         ("plan_expected_cost_usd_per_hour", {"part": "nodes"}, 0.8796),
+        ("plan_expected_cost_usd_per_hour", {"part": "placing"}, 0.04398),
         ("plan_expected_cost_usd_per_hour", {"part": "changes"}, 0.06),
         ("plan_baseline_cost_usd_per_hour", {"baseline": "karpenter-like"}, 1.184),
         ("plan_limit_price_usd_per_hour", {"limit": "budget.usdPerHour"}, 0.5),
@@ -75,7 +76,9 @@ def test_parts_of_the_expected_cost_sum_to_what_options_are_compared_by(shown: S
 
     costs = [shown.value("plan_expected_cost_usd_per_hour", part=part) or 0.0 for part in parts]
 
-    assert sorted(parts) == ["changes", "interruptions", "nodes", "recourse", "shortage"]
+    assert sorted(parts) == [
+        *("changes", "interruptions", "nodes", "placing", "recourse", "shortage"),
+    ]
     assert sum(costs) == pytest.approx(chosen.expected_usd_per_hour)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from nodemix.operator.api.plan import MAX_BESIDE
 from nodemix.operator.api.plan_risk import MAX_OPTION_POOLS, MAX_RISKY_POOLS
 from nodemix.operator.report.status import to_plan_spec, to_status
-from nodemix.optimizer.explain.types import Blocker
+from nodemix.optimizer.explain.types import Blocker, RuleCost
 from nodemix.optimizer.fairness.types import Fairness, NamespaceShare
 from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.snapshot import CapacityType
@@ -97,10 +97,11 @@ def test_a_plan_holds_what_could_be_had_instead_in_the_same_order() -> None:
 
 
 def test_an_option_is_compared_by_all_that_it_costs() -> None:
-    """Nodes .8796, changes 15 x .004, interruptions .00131, later nodes and shortage .07125."""
+    """Nodes 1.05 x .8796, changes 15 x .004, interruptions .00131, later nodes, shortage .07125."""
     chosen = spec_of(a_weighed_recommendation())["options"][1]
 
-    assert chosen["usdPerHourExpected"] == 1.0122
+    assert (chosen["usdPerHourPlaced"], chosen["usdPerHourPlacedError"]) == (0.9236, 0.011)
+    assert chosen["usdPerHourExpected"] == 1.0561
     assert chosen["shortfallProbability"] == 0.025
     assert chosen["poolsInAll"] == 4
     assert chosen["pools"] == {
@@ -148,6 +149,20 @@ def test_a_plan_says_what_the_same_pods_would_cost_otherwise_and_what_blocks_a_s
     }
 
 
+def test_a_plan_says_what_its_rules_cost() -> None:
+    together, alone = spec_of(a_weighed_recommendation())["ruleCosts"]
+
+    assert together == {
+        "kind": "on-demand-only",
+        "subject": "2 workloads",
+        "workloads": 2,
+        "pods": 15,
+        "usdPerHour": 0.1834,
+        "remedy": "let them run on spot",
+    }
+    assert (alone["subject"], alone["workloads"]) == ("shop/Deployment/cart", 1)
+
+
 def test_a_baseline_that_finds_no_place_has_no_cost() -> None:
     plan = a_weighed_recommendation()
     assert plan.baseline is not None
@@ -161,7 +176,7 @@ def test_the_status_sums_the_risk_up() -> None:
     status = to_status(a_weighed_recommendation(), "plan")
 
     assert (status.cvar_percent, status.worst_pool_loss_percent) == (3.75, 18.0)
-    assert (status.usd_per_hour_expected, status.usd_per_hour_baseline) == (1.0122, 1.184)
+    assert (status.usd_per_hour_expected, status.usd_per_hour_baseline) == (1.0561, 1.184)
 
 
 def a_large_recommendation() -> Recommendation:
@@ -177,6 +192,7 @@ def a_large_recommendation() -> Recommendation:
         options=(replace(option, pools=pools),) * 9,
         fairness=Fairness("enforce", ("budget.usdPerHour",), 0.5, 0.1, wanting),
         blockers=(Blocker("spread", "s" * 2000, names, 1.0, "r" * 2000),) * 99,
+        rule_costs=(RuleCost("zone-spread", ("s" * 2000,), 9, 1.0, "r" * 2000),) * 99,
     )
 
 
@@ -189,6 +205,11 @@ def test_lists_that_only_explain_are_cut_and_their_length_is_said() -> None:
     assert (len(option["pools"]), option["poolsInAll"]) == (MAX_OPTION_POOLS, 99)
     assert option["pools"]["t98/a/spot"] == 99
     assert "t48/a/spot" not in option["pools"]
+    assert len(spec["ruleCosts"]) == MAX_BESIDE
+    assert (len(spec["ruleCosts"][0]["subject"]), len(spec["ruleCosts"][0]["remedy"])) == (
+        1024,
+        1024,
+    )
     blocker, sharing = spec["blockers"][0], spec["fairness"]
     assert (len(blocker["nodes"]), blocker["nodesInAll"]) == (MAX_BESIDE, 99)
     assert (len(sharing["namespaces"]), sharing["namespacesInAll"]) == (MAX_BESIDE, 99)

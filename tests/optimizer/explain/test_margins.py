@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,3 +147,18 @@ def test_only_pools_that_are_bought_from_have_margins() -> None:
     problem = make_problem(make_pods(10), [BOUGHT, make_offer("m6.xlarge", price=0.24)])
 
     assert list(pool_margins(problem, make_result([0.05], nodes=[FULL]))) == [BOUGHT.key]
+
+
+def test_a_runner_up_holds_what_the_nodes_of_the_pool_that_run_already_hold() -> None:
+    """One node is bought for a small pod; one of the same pool runs, with a pod of three cores."""
+    running = replace(BOUGHT, is_in_place=True)
+    small, large = make_offer("c5.large", 0.05, vcpus=2), make_offer("m6i.xlarge", 0.21)
+    pods = [*make_pods(1), *make_pods(1, cpu_milli=3000, workload="large")]
+    problem = make_problem(pods, [BOUGHT, running, small, large])
+    of_large = next(i for i, row in enumerate(problem.rows) if row.workload.name == "large")
+    nodes = [PackedNodes(0, ((1 - of_large, 1),), 1), PackedNodes(1, ((of_large, 1),), 1)]
+
+    margins = pool_margins(problem, make_result([0.05, 0.05], (), nodes))[BOUGHT.key]
+
+    assert margins.runner_up is not None
+    assert margins.runner_up.instance_type == "m6i.xlarge"

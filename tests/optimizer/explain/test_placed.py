@@ -1,12 +1,12 @@
-"""The expected cost once placed: every mode there is time for, the chosen one always."""
+"""The expected cost once placed: every mode there is time for, the policy's one always."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 
-import numpy as np
 import pytest
 from nodemix.optimizer.deadline import Deadline
-from nodemix.optimizer.explain.placed import MOST_DRAWS, draw_time_s, placed_costs
+from nodemix.optimizer.explain.placed import MOST_DRAWS, Placer, draw_time_s
 from nodemix.optimizer.packed import PackedNodes, Packing, PlacedCost
 from nodemix.optimizer.placement.mode import PlacementMode
 from nodemix.optimizer.problem.types import Problem
@@ -14,6 +14,7 @@ from nodemix.optimizer.problem.types import Problem
 from tests.builders import SPOT, make_offer, make_pods, make_problem
 
 COST = 1.0
+SEED = 3
 READINGS_S = 0.1
 """A round of modes that are refused for lack of time reads the clock of a test so far."""
 PACKING = Packing(
@@ -45,8 +46,9 @@ def clock_of(step_s: float) -> Callable[[], float]:
 def costs(
     chosen: PlacementMode = PlacementMode.OBSERVE, seconds: float = 1e9, step_s: float = 0.0
 ) -> dict[PlacementMode, PlacedCost]:
-    deadline = Deadline.after(clock_of(step_s), seconds)
-    found = placed_costs(crowded(), PACKING, chosen, deadline, np.random.default_rng(3))
+    clock = clock_of(step_s)
+    placer = Placer(chosen, SEED, clock, search_s=1.0)
+    found = placer.by_mode(crowded(), PACKING, COST, Deadline.after(clock, seconds))
     return {cost.mode: cost for cost in found}
 
 
@@ -83,9 +85,10 @@ def test_without_time_the_chosen_mode_is_drawn_once_and_pins_need_no_draw(
 
 
 def test_draws_end_with_the_deadline() -> None:
-    deadline = Deadline.after(clock_of(0.01), 0.5)
+    clock = clock_of(0.01)
+    deadline = Deadline.after(clock, 0.5)
 
-    placed_costs(crowded(), PACKING, PlacementMode.POOL, deadline, np.random.default_rng(3))
+    Placer(PlacementMode.POOL, SEED, clock, 1.0).by_mode(crowded(), PACKING, COST, deadline)
 
     assert deadline.left_s > -READINGS_S
 
@@ -96,8 +99,61 @@ def test_one_seed_gives_one_answer() -> None:
 
 @pytest.mark.parametrize(
     ("search_s", "pods", "kept_s"),
-    [(10.0, 100, 1.0), (1.0, 10_000, 0.21), (0.1, 10_000, 0.05)],
+    [(10.0, 100, 1.3), (1.0, 10_000, 0.21), (0.1, 10_000, 0.05)],
     ids=["a share of a long search", "the time of a draw", "never more than half"],
 )
 def test_a_search_leaves_time_to_the_draws(search_s: float, pods: int, kept_s: float) -> None:
     assert draw_time_s(search_s, pods) == pytest.approx(kept_s)
+
+
+def placer_of(mode: PlacementMode, search_s: float = 1e9, step_s: float = 0.0) -> Placer:
+    return Placer(mode, SEED, clock_of(step_s), search_s)
+
+
+def test_one_mode_is_drawn_as_among_all_modes() -> None:
+    problem = crowded()
+
+    alone = placer_of(PlacementMode.OBSERVE).cost(problem, PACKING, COST)
+
+    assert alone == costs()[PlacementMode.OBSERVE]
+
+
+def test_a_packing_is_placed_once_and_an_equal_one_costs_the_same() -> None:
+    problem, placer = crowded(), placer_of(PlacementMode.OBSERVE)
+    first = placer.by_mode(problem, PACKING, COST, Deadline.after(placer.clock, 0.0))
+
+    again = placer.cost(problem, replace(PACKING), COST)
+
+    assert (first[0].mode, first[0].draws) == (PlacementMode.OBSERVE, 1)
+    assert again is first[0]
+
+
+def test_nodes_beside_the_packing_add_their_price() -> None:
+    problem = crowded()
+
+    alone, beside = (
+        placer_of(PlacementMode.OBSERVE).cost(problem, PACKING, usd) for usd in (COST, COST + 2.0)
+    )
+
+    assert beside.usd_per_hour - alone.usd_per_hour == pytest.approx(2.0)
+    assert beside.standard_error_usd_per_hour == alone.standard_error_usd_per_hour
+
+
+def test_pinned_pods_cost_what_the_plan_says_without_a_draw() -> None:
+    found = placer_of(PlacementMode.PINNED).cost(crowded(), PACKING, COST)
+
+    assert found == PlacedCost(PlacementMode.PINNED, COST, 0.0, draws=0)
+
+
+def test_with_nothing_to_place_kept_nodes_cost_what_they_cost() -> None:
+    nothing = make_problem([], [make_offer()])
+
+    found = placer_of(PlacementMode.OBSERVE).cost(nothing, Packing((), 0.0), COST)
+
+    assert (found.usd_per_hour, found.standard_error_usd_per_hour) == (COST, 0.0)
+
+
+def test_an_option_without_time_is_drawn_once() -> None:
+    placer = placer_of(PlacementMode.POOL, search_s=1.0, step_s=1.0)
+
+    assert placer.cost(crowded(), PACKING, COST).draws == 1

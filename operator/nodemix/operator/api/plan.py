@@ -174,6 +174,23 @@ class BlockerSpec(ApiModel):
     """What to do."""
 
 
+class RuleCostSpec(ApiModel):
+    """What a rule that the plan keeps costs."""
+
+    kind: Word
+    """What kind of rule, e.g. on-demand-only."""
+    subject: Sentence
+    """The workload, or how many have the rule where theirs are given up together."""
+    workloads: Count
+    """That have it."""
+    pods: Count
+    """Of them, that the plan places anew."""
+    usd_per_hour: Usd
+    """About what would be saved without it; those of several rules do not add up."""
+    remedy: Sentence
+    """What to do."""
+
+
 class ModeCostSpec(ApiModel):
     """The plan's cost in one placement mode."""
 
@@ -297,6 +314,8 @@ class NodeMixPlanSpec(ApiModel):
     """What the same pods would cost otherwise; absent where there was no time to compare."""
     blockers: tuple[BlockerSpec, ...] = Field(default=(), max_length=MAX_BESIDE)
     """What keeps nodes that a plan could do without, dearest first."""
+    rule_costs: tuple[RuleCostSpec, ...] = Field(default=(), max_length=MAX_BESIDE)
+    """What rules of workloads cost that the plan keeps, dearest first."""
     reasons: tuple[Sentence, ...] = Field(default=(), max_length=100)
     """Why this plan."""
     assumptions: tuple[Sentence, ...] = Field(default=(), max_length=100)

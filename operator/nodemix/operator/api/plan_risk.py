@@ -103,8 +103,12 @@ class OptionSpec(ApiModel):
     """chosen, cheaper, safer or steadier."""
     usd_per_hour: Usd
     """Cost of its nodes."""
+    usd_per_hour_placed: Usd | None = None
+    """Cost to expect once the pods are placed; absent in plans from before options were placed."""
+    usd_per_hour_placed_error: Usd | None = None
+    """Standard error of usdPerHourPlaced; 0 with a single draw, or with nothing to draw."""
     usd_per_hour_expected: Usd
-    """What options are compared by: nodes, changes, interruptions, later nodes and shortage."""
+    """What options are compared by: placed nodes, changes, interruptions, later nodes, shortage."""
     cvar_percent: Percent
     """Mean share of demand without a place in the worst of the scenarios."""
     shortfall_probability: Probability

@@ -72,11 +72,6 @@ class DemandReading:
     source: DemandOrigin
     degraded: tuple[Note, ...] = ()
 
-    @property
-    def is_degraded(self) -> bool:
-        """Whether a condition should say so."""
-        return bool(self.degraded)
-
 
 class DemandSource(Protocol):
     """Something that knows demand.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nodemix.operator.api.pricebook import BundledSource, PriceBookSpec, PriceSource
+from nodemix.operator.api.pricebook import PriceBookSpec
 from nodemix.operator.errors import PriceSourceError
 from nodemix.operator.prices.freshness import LIST_PRICE_LIMIT_S, stale_note
 from nodemix.operator.prices.load import PriceAccess, load_prices
@@ -22,9 +22,6 @@ RETRY_S = 30.0
 
 NAMED_NOTES = 10
 """Entries left out that a reading names one by one; all of them are in the catalog's notes."""
-
-BUNDLED_BOOK = PriceBookSpec(source=PriceSource(bundled=BundledSource()))
-"""What a policy buys from that names no book."""
 
 ReadError = PriceSourceError | CatalogError
 

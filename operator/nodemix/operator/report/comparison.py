@@ -1,7 +1,7 @@
 """The parts of a plan document about who gets what, about another way, and about what blocks."""
 
 from nodemix.operator.report.part import Count, Part, Share, Usd, usd
-from nodemix.optimizer.explain.types import Baseline, Blocker
+from nodemix.optimizer.explain.types import Baseline, Blocker, RuleCost
 from nodemix.optimizer.fairness.types import Fairness, NamespaceShare
 from pydantic import Field
 
@@ -69,6 +69,23 @@ class BlockerEntry(Part):
     remedy: str
 
 
+class RuleCostEntry(Part):
+    """What a rule that the plan keeps costs."""
+
+    kind: str = Field(
+        description="'on-demand-only', 'zone-spread', 'pods-per-host', 'zone' or 'node-selector'."
+    )
+    workloads: tuple[str, ...] = Field(
+        description="That have it; several where their rules are given up together."
+    )
+    pods: Count = Field(description="Of them, that the plan places anew.")
+    usd_per_hour: Usd = Field(
+        description="About what would be saved without it, net of reclaims and changes; by the "
+        "linear relaxation. Those of several rules do not add up."
+    )
+    remedy: str
+
+
 def fairness_entry(fairness: Fairness | None) -> FairnessEntry | None:
     """The entry; None where no cap binds, or the policy asks for none."""
     if fairness is None:
@@ -122,4 +139,15 @@ def blocker_entry(blocker: Blocker) -> BlockerEntry:
         nodes=blocker.nodes,
         usd_per_hour=usd(blocker.usd_per_hour),
         remedy=blocker.remedy,
+    )
+
+
+def rule_cost_entry(cost: RuleCost) -> RuleCostEntry:
+    """The entry of one rule, or of all of a kind."""
+    return RuleCostEntry(
+        kind=cost.kind,
+        workloads=cost.workloads,
+        pods=cost.pods,
+        usd_per_hour=usd(cost.usd_per_hour),
+        remedy=cost.remedy,
     )

@@ -18,9 +18,11 @@ from nodemix.operator.report.comparison import (
     BaselineEntry,
     BlockerEntry,
     FairnessEntry,
+    RuleCostEntry,
     baseline_entry,
     blocker_entry,
     fairness_entry,
+    rule_cost_entry,
 )
 from nodemix.operator.report.options import (
     CapacityChoiceEntry,
@@ -251,6 +253,11 @@ class PlanDocument(Part):
     blockers: tuple[BlockerEntry, ...] = Field(
         default=(), description="What keeps nodes that a plan could do without, dearest first."
     )
+    rule_costs: tuple[RuleCostEntry, ...] = Field(
+        default=(),
+        description="What rules of workloads cost that the plan keeps, dearest first; those that "
+        "cost something and for which there was time.",
+    )
     reasons: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     notes: tuple[NoteEntry, ...] = ()
@@ -312,6 +319,7 @@ def to_document(recommendation: Recommendation, cluster: str = "") -> PlanDocume
         fairness=fairness_entry(recommendation.fairness),
         baseline=baseline_entry(recommendation.baseline),
         blockers=tuple(blocker_entry(blocker) for blocker in recommendation.blockers),
+        rule_costs=tuple(rule_cost_entry(cost) for cost in recommendation.rule_costs),
         reasons=recommendation.reasons,
         assumptions=recommendation.assumptions,
         notes=tuple(_note_entry(note) for note in recommendation.notes),

@@ -22,6 +22,7 @@ from nodemix.operator.report.wording import (
     option_figures,
     placed_line,
     risk_lines,
+    rule_cost_line,
     savings_line,
     sizes_line,
     unplaceable_lines,
@@ -32,7 +33,9 @@ from rich.table import Table
 from rich.text import Text
 
 LABEL_COLUMNS = 9
-LISTS = {"Risk", "Capacity", "Fairness", "Blocked", "Why", "Assumed", "Not done"}
+MAX_RULES = 10
+"""Shown; the JSON has all."""
+LISTS = {"Risk", "Capacity", "Fairness", "Blocked", "Rules", "Why", "Assumed", "Not done"}
 """Sections of sentences that stand each for itself."""
 STYLES = {NEW: "green", CHANGED: "yellow", GONE: "red", KEPT: "dim"}
 NOTE_STYLES = {"warning": "yellow", "error": "bold red"}
@@ -94,6 +97,7 @@ def _sections(document: PlanDocument) -> Iterator[tuple[str, list[RenderableType
         ("Limits", [marginal_prices(document)]),
         ("Fairness", fairness_lines(document.fairness)),
         ("Blocked", [blocker_line(blocker) for blocker in document.blockers]),
+        ("Rules", [rule_cost_line(cost) for cost in document.rule_costs[:MAX_RULES]]),
         ("Baseline", [baseline_line(document.baseline, document)]),
         ("Why", document.reasons),
         ("Assumed", document.assumptions),

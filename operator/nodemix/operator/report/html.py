@@ -26,6 +26,7 @@ from nodemix.operator.report.wording import (
     option_figures,
     placed_line,
     risk_lines,
+    rule_cost_line,
     runner_up_name,
     runner_up_price,
     saving_sources,
@@ -94,6 +95,7 @@ def _lines(document: PlanDocument) -> dict[str, str | list[str]]:
         "capacity_lines": capacity_lines(document),
         "fairness_lines": fairness_lines(document.fairness),
         "blocker_lines": [blocker_line(blocker) for blocker in document.blockers],
+        "rule_lines": [rule_cost_line(cost) for cost in document.rule_costs],
         "closing_line": CLOSING_LINE,
     }
 

@@ -1,6 +1,7 @@
 """The parts of a plan document that say what was chosen between: room, options and the front."""
 
 from nodemix.operator.report.part import Count, Part, Share, Usd, usd
+from nodemix.operator.report.placing import ModeEntry, mode_entry
 from nodemix.operator.report.risk import RiskEntry, risk_entry
 from nodemix.optimizer.plan_risk import CapacityChoice, FrontPoint, PlanOption
 from nodemix.optimizer.snapshot import CapacityType
@@ -14,11 +15,12 @@ class CapacityChoiceEntry(Part):
     """Why the plan has as much room as it has."""
 
     critical_ratio: Share = Field(
-        description="under-cost ratio / (1 + under-cost ratio): the demand quantile worth covering."
+        description="under-cost ratio / (1 + under-cost ratio): the share of the paths of demand "
+        "that is worth covering."
     )
     level: Share = Field(
-        description="The quantile that the plan covers; above the ratio where that fell short too "
-        "often."
+        description="The share of the joint paths of demand that the plan covers; all where fewer "
+        "fell short too often."
     )
     over_provision: float = Field(
         ge=0.0, description="Further places, as a share of the pods that may run on spot."
@@ -49,10 +51,15 @@ class OptionEntry(Part):
     name: str = Field(description="'chosen', 'cheaper', 'safer' or 'steadier'.")
     pools: tuple[OptionPool, ...]
     usd_per_hour: Usd
+    placed: ModeEntry | None = Field(
+        default=None,
+        description="What to expect once its pods are placed in the policy's mode; today's nodes "
+        "cost what they cost. Null in documents from before options were placed.",
+    )
     changes_usd_per_hour: Usd
     expected_usd_per_hour: float = Field(
-        description="What options are compared by: usd_per_hour, changes_usd_per_hour, and "
-        "interruption, recourse and shortage of its risk."
+        description="What options are compared by: usd_per_hour of placed, changes_usd_per_hour, "
+        "and interruption, recourse and shortage of its risk."
     )
     risk: RiskEntry
     nodes_changed: Count = Field(description="Nodes to buy and to let go.")
@@ -86,17 +93,17 @@ def capacity_choice_entry(choice: CapacityChoice | None) -> CapacityChoiceEntry 
 
 def option_entry(option: PlanOption) -> OptionEntry:
     """The entry, whose expected cost is the sum of the figures beside it."""
-    money, changes = usd(option.usd_per_hour), usd(option.changes_usd_per_hour)
-    later = option.expected_usd_per_hour - option.usd_per_hour - option.changes_usd_per_hour
+    placed, changes = mode_entry(option.placed), usd(option.changes_usd_per_hour)
     return OptionEntry(
         name=option.name,
         pools=tuple(
             OptionPool(instance_type=name, zone=zone, capacity_type=market, nodes=nodes)
             for (name, zone, market), nodes in option.pools
         ),
-        usd_per_hour=money,
+        usd_per_hour=usd(option.usd_per_hour),
+        placed=placed,
         changes_usd_per_hour=changes,
-        expected_usd_per_hour=usd(money + changes + later),
+        expected_usd_per_hour=usd(placed.usd_per_hour + changes + option.risk.usd_per_hour),
         risk=risk_entry(option.risk),
         nodes_changed=option.nodes_changed,
         meets_slo=option.meets_slo,

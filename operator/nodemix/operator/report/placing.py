@@ -12,7 +12,7 @@ SHARE_DECIMALS = 6
 
 
 class ModeEntry(Part):
-    """The plan's cost in one placement mode."""
+    """What to expect once the pods are placed in one placement mode."""
 
     mode: PlacementMode
     usd_per_hour: Usd
@@ -92,7 +92,7 @@ def placed_entry(recommendation: Recommendation) -> PlacedEntry | None:
         mode=placed.mode,
         usd_per_hour=cost,
         saving_kept_share=_saving_kept_share(recommendation, cost),
-        by_mode=tuple(_mode_entry(cost) for cost in placed.by_mode),
+        by_mode=tuple(mode_entry(cost) for cost in placed.by_mode),
     )
 
 
@@ -105,7 +105,8 @@ def _saving_kept_share(recommendation: Recommendation, placed_usd_per_hour: floa
     return round((now - placed_usd_per_hour) / saving, SHARE_DECIMALS) + 0.0
 
 
-def _mode_entry(cost: PlacedCost) -> ModeEntry:
+def mode_entry(cost: PlacedCost) -> ModeEntry:
+    """The cost in whole micro-USD."""
     return ModeEntry(
         mode=cost.mode,
         usd_per_hour=usd(cost.usd_per_hour),

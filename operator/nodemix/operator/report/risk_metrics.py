@@ -65,8 +65,9 @@ class RiskMetrics:
     def _make_money_gauges(self) -> None:
         self._expected = self._gauge(
             "plan_expected_cost_usd_per_hour",
-            "What plans are compared by, in parts that sum to it: nodes, changes, interruptions, "
-            "recourse (nodes bought later) and shortage (until then).",
+            "What plans are compared by, in parts that sum to it: nodes, placing (nodes for pods "
+            "that find no place on them), changes, interruptions, recourse (nodes bought later) "
+            "and shortage (until then).",
             "part",
         )
         self._baseline = self._gauge(
@@ -136,6 +137,7 @@ class RiskMetrics:
     def _record_expected(self, policy: str, chosen: PlanOption) -> None:
         parts = {
             "nodes": chosen.usd_per_hour,
+            "placing": chosen.hosting_usd_per_hour,
             "changes": chosen.changes_usd_per_hour,
             "interruptions": chosen.risk.interruption_usd_per_hour,
             "recourse": chosen.risk.recourse_usd_per_hour,

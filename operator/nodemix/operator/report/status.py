@@ -34,6 +34,7 @@ from nodemix.operator.report.status_risk import (
     chosen_option,
     option_specs,
     risk_spec,
+    rule_cost_specs,
     sharing_spec,
 )
 from nodemix.optimizer.catalog.types import Catalog
@@ -118,6 +119,7 @@ def to_plan_spec(
         fairness=sharing_spec(recommendation.fairness),
         baseline=baseline_spec(recommendation.baseline),
         blockers=blocker_specs(recommendation.blockers),
+        rule_costs=rule_cost_specs(recommendation.rule_costs),
         reasons=_sentences(recommendation.reasons, 100),
         assumptions=_sentences(recommendation.assumptions, 100),
         notes=_sentences((str(note) for note in recommendation.notes), 1000),

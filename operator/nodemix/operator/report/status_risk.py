@@ -10,6 +10,7 @@ from nodemix.operator.api.plan import (
     BaselineSpec,
     BlockerSpec,
     NamespaceShareSpec,
+    RuleCostSpec,
     SharingSpec,
 )
 from nodemix.operator.api.plan_risk import (
@@ -24,7 +25,7 @@ from nodemix.operator.api.plan_risk import (
 from nodemix.operator.api.policy import FairnessMode
 from nodemix.operator.report.options import CHOSEN
 from nodemix.optimizer.catalog.types import PoolKey
-from nodemix.optimizer.explain.types import Baseline, Blocker
+from nodemix.optimizer.explain.types import Baseline, Blocker, RuleCost
 from nodemix.optimizer.fairness.types import Fairness, NamespaceShare
 from nodemix.optimizer.plan import Recommendation
 from nodemix.optimizer.plan_risk import CapacityChoice, PlanOption, PoolRisk, Risk
@@ -115,6 +116,8 @@ def _option(option: PlanOption) -> OptionSpec:
     return OptionSpec(
         name=option.name,
         usd_per_hour=option.usd_per_hour,
+        usd_per_hour_placed=option.placed.usd_per_hour,
+        usd_per_hour_placed_error=option.placed.standard_error_usd_per_hour,
         usd_per_hour_expected=option.expected_usd_per_hour,
         cvar_percent=100.0 * risk.cvar,
         shortfall_probability=risk.joint_shortfall_probability,
@@ -186,4 +189,19 @@ def _blocker(blocker: Blocker) -> BlockerSpec:
         nodes_in_all=len(blocker.nodes),
         usd_per_hour=blocker.usd_per_hour,
         remedy=blocker.remedy[:SENTENCE],
+    )
+
+
+def rule_cost_specs(costs: tuple[RuleCost, ...]) -> tuple[RuleCostSpec, ...]:
+    """What rules cost, in the order it has."""
+    return tuple(
+        RuleCostSpec(
+            kind=cost.kind,
+            subject=cost.subject[:SENTENCE],
+            workloads=len(cost.workloads),
+            pods=cost.pods,
+            usd_per_hour=cost.usd_per_hour,
+            remedy=cost.remedy[:SENTENCE],
+        )
+        for cost in costs[:MAX_BESIDE]
     )

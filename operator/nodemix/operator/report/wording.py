@@ -1,6 +1,11 @@
 """What a plan document says, in words that the terminal and the page share."""
 
-from nodemix.operator.report.comparison import BaselineEntry, BlockerEntry, FairnessEntry
+from nodemix.operator.report.comparison import (
+    BaselineEntry,
+    BlockerEntry,
+    FairnessEntry,
+    RuleCostEntry,
+)
 from nodemix.operator.report.document import NoteEntry, PlanDocument, PoolEntry
 from nodemix.operator.report.options import CapacityChoiceEntry, OptionEntry
 from nodemix.operator.report.risk import PoolRiskEntry, RiskEntry
@@ -241,7 +246,7 @@ def capacity_lines(document: PlanDocument) -> list[str]:
     boots = f"{capacity.boots_seen} boots seen" if capacity.boots_seen else "no boot seen yet"
     level, worth = 100.0 * capacity.level, 100.0 * capacity.critical_ratio
     figures = [
-        f"covers the {level:g} % quantile of demand ({worth:g} % is worth it)",
+        f"covers {level:g} % of the joint paths of demand ({worth:g} % are worth it)",
         f"within {capacity.lead_time_s / SECONDS_PER_MINUTE:.1f} min ({boots})",
     ]
     if capacity.over_provision:
@@ -264,18 +269,20 @@ def option_figures(option: OptionEntry) -> tuple[str, ...]:
     risk = option.risk
     return (
         amount(option.usd_per_hour),
+        amount(option.placed.usd_per_hour) if option.placed else "",
         amount(option.expected_usd_per_hour),
         f"{risk.joint_shortfall_probability:.1%}",
         f"{risk.cvar:.1%}",
         f"{risk.worst_pool_loss:.1%}",
         f"{option.nodes_changed}",
-        "kept" if option.meets_slo else "broken",
+        "yes" if option.meets_slo else "no",
     )
 
 
-OPTION_COLUMNS = ("$/h", "expected", "short", "CVaR", "worst pool", "changes", "SLO")
-"""Money, what is expected with all risks, P(a pod finds no place), mean loss in the worst cases,
-loss if the worst pool is reclaimed, nodes changed, and whether the service level is kept."""
+OPTION_COLUMNS = ("$/h", "placed", "expected", "short", "CVaR", "pool", "churn", "SLO")
+"""Money, that once the pods are placed, what is expected with all risks, P(a pod finds no place),
+mean loss in the worst cases, loss if the worst pool is reclaimed, nodes changed, and whether the
+service level is kept. Short names: all of it fits into 80 columns."""
 
 
 def baseline_line(baseline: BaselineEntry | None, document: PlanDocument) -> str:
@@ -322,6 +329,15 @@ def blocker_line(blocker: BlockerEntry) -> str:
     return (
         f"{blocker.subject} keeps {nodes}, {money(blocker.usd_per_hour)} ({blocker.kind}){remedy}"
     )
+
+
+def rule_cost_line(cost: RuleCostEntry) -> str:
+    """Which rule of whom costs about how much, and what to do."""
+    several = f"{len(cost.workloads)} workloads together"
+    subject = cost.workloads[0] if len(cost.workloads) == 1 else several
+    pods = _plural(cost.pods, "pod")
+    amount = money(cost.usd_per_hour)
+    return f"{cost.kind} of {subject} ({pods}) costs about {amount}; {cost.remedy}"
 
 
 def fairness_lines(fairness: FairnessEntry | None) -> list[str]:

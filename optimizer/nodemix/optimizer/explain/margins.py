@@ -6,7 +6,7 @@ one node, and no promise about many. A column (an offer and the pods on it) has 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,25 +32,26 @@ def pool_margins(problem: Problem, result: Result) -> dict[PoolKey, PoolMargins]
     """
     scene = _Scene(problem, result, *_cap_charges(problem, result.cap_duals))
     exchange = _Exchange(problem, result.packing)
-    margins: dict[PoolKey, PoolMargins] = {}
+    pools: defaultdict[PoolKey, dict[int, list[Pattern]]] = defaultdict(dict)
     for offer, patterns in _patterns(result.packing).items():
-        reduced = scene.reduced_usd_per_hour(offer, patterns)
-        own = PoolMargins(
-            node_more_usd_per_hour=float(reduced.min()),
-            node_less_usd_per_hour=-float(reduced.max()),
-            runner_up=_runner_up(scene, exchange, offer, patterns),
-        )
-        key = problem.offers[offer].key
-        margins[key] = _joined(margins[key], own) if key in margins else own
-    return margins
+        pools[problem.offers[offer].key][offer] = patterns
+    return {key: _margins(scene, exchange, bought) for key, bought in pools.items()}
 
 
-def _joined(one: PoolMargins, other: PoolMargins) -> PoolMargins:
-    """Of a pool that is bought on several terms: the best of each."""
+def _margins(
+    scene: "_Scene", exchange: "_Exchange", bought: Mapping[int, list[Pattern]]
+) -> PoolMargins:
+    """Of one pool; its nodes may be bought on several terms, or run already.
+
+    Args:
+        bought: what the nodes of each of its offers hold.
+    """
+    reduced = np.concatenate([scene.reduced_usd_per_hour(o, held) for o, held in bought.items()])
+    everything = [pattern for held in bought.values() for pattern in held]
     return PoolMargins(
-        min(one.node_more_usd_per_hour, other.node_more_usd_per_hour),
-        min(one.node_less_usd_per_hour, other.node_less_usd_per_hour),
-        one.runner_up,
+        node_more_usd_per_hour=float(reduced.min()),
+        node_less_usd_per_hour=-float(reduced.max()),
+        runner_up=_runner_up(scene, exchange, next(iter(bought)), everything),
     )
 
 

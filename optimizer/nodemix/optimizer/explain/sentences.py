@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from nodemix.optimizer.explain.capacity import share_sentence
 from nodemix.optimizer.explain.placing import placing_sentence
 from nodemix.optimizer.plan import Recommendation
 
@@ -17,9 +18,10 @@ def reasons(recommendation: Recommendation) -> tuple[str, ...]:
             f"probability {recommendation.risk.shortfall_probability:.3f}"
         )
     risk = recommendation.risk
+    if recommendation.capacity is not None:
+        sentences.append(share_sentence(recommendation.capacity, risk))
     sentences.append(
-        f"{risk.spot_share:.0%} of the vCPUs are on spot, {risk.worst_pool_share:.0%} in the "
-        f"largest spot pool; {risk.interruptions_per_day:.2f} interruptions a day are expected "
+        f"{risk.interruptions_per_day:.2f} interruptions a day are expected "
         f"({risk.interruptions_per_day_low:.2f} to {risk.interruptions_per_day_high:.2f}) by what "
         "is believed of the pools"
     )

@@ -42,3 +42,32 @@ class Blocker:
     nodes: tuple[str, ...]
     usd_per_hour: float
     remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCost:
+    """What a rule that the plan keeps costs: the money to be saved without it.
+
+    It is counted as the search counts: money, what reclaims are expected to cost, and changes of
+    nodes where the policy gives a cost for them. Rules help each other, so that costs do not add
+    up: all workloads with a rule of one kind are priced together as well.
+
+    Args:
+        kind: ``on-demand-only``, ``zone-spread``, ``pods-per-host``, ``zone`` or ``node-selector``.
+        workloads: that have it, sorted; several where their rules are given up together.
+        pods: of them that the plan places anew.
+        usd_per_hour: about; between the linear programs with and without the rule, in which nodes
+            and pods may be cut.
+    """
+
+    kind: str
+    workloads: tuple[str, ...]
+    pods: int
+    usd_per_hour: float
+    remedy: str
+
+    @property
+    def subject(self) -> str:
+        """The workload, or how many they are."""
+        several = f"{len(self.workloads)} workloads"
+        return self.workloads[0] if len(self.workloads) == 1 else several

@@ -115,6 +115,7 @@ def _find(  # noqa: PLR0917 - a kernel takes plain arrays
         seen += 1
         if scored_at[row, node] == _CLOSED:
             continue
+        # As in `_look`: a function that both call makes every pod take 1.6 times as long.
         if scored_at[row, node] != state.changes[node]:
             if limits[row, node] == 0 or not has_room(row, node, shapes, state):
                 scored_at[row, node] = _CLOSED

@@ -10,7 +10,7 @@ from nodemix.optimizer.policy import Commitment, Policy
 from nodemix.optimizer.problem.architectures import assumed_architectures
 from nodemix.optimizer.problem.assumptions import assumptions, unselected_notes
 from nodemix.optimizer.problem.built import BuiltProblem
-from nodemix.optimizer.problem.caps import cap_problem
+from nodemix.optimizer.problem.caps import KeptShare, cap_problem
 from nodemix.optimizer.problem.churn import InPlace, nodes_in_place, price_extras
 from nodemix.optimizer.problem.commitments import (
     committed_offers,
@@ -33,7 +33,7 @@ from nodemix.optimizer.problem.places import Places, dimensions_of
 from nodemix.optimizer.problem.quotas import quota_notes
 from nodemix.optimizer.problem.rows import cut_rows, form_groups, narrow_spreads, to_problem
 from nodemix.optimizer.problem.safety import Safety
-from nodemix.optimizer.problem.types import Row
+from nodemix.optimizer.problem.types import Problem, Row
 from nodemix.optimizer.snapshot import Note, Snapshot, WorkloadKey
 
 
@@ -100,18 +100,16 @@ def problem_of(
     stranded = [_strand(survey, variant, lost) for variant, lost in shares.stranded.items()]
     lacking = [(s.row, s.obstacle.fact) for s in stranded if s.is_lack_of_offers]
     problem = to_problem(rows, lacking, survey.places)
-    problem = price_extras(problem, policy.churn.usd_per_node_hour)
-    fixed = survey.fixed_usd_per_hour
-    instances = {offer.instance.name: offer.instance for offer in catalog.offers}
-    share = kept_share(fates, policy, fixed, instances)
-    problem = cap_problem(problem, policy, share, survey.in_place, safety)
+    share = _kept_share(survey)
+    problem = priced_and_capped(problem, survey, safety, share)
     kept = keep_nodes(fates, counts)
     return BuiltProblem(
         problem=problem,
         rows_now=tuple(cut.pods_now for cut in rows),
         kept=kept,
         current=current_nodes(fates, counts, rows, problem.offers, survey.in_place),
-        current_usd_per_hour=sum(fate.price_usd_per_hour for fate in fates) + fixed,
+        current_usd_per_hour=sum(fate.price_usd_per_hour for fate in fates)
+        + survey.fixed_usd_per_hour,
         kept_usd_per_hour=share.usd_per_hour,
         unpriced_nodes=tuple(fate.node.name for fate in fates if fate.offer is None),
         unplaceable=tuple(_to_unplaceable(one) for one in stranded),
@@ -133,6 +131,25 @@ def problem_of(
         covered=tuple((f.node.name, f.offer) for f in fates if f.offer and f.offer.terms),
         in_place=survey.in_place,
     )
+
+
+def priced_and_capped(
+    problem: Problem, survey: Survey, safety: Safety | None, share: KeptShare | None = None
+) -> Problem:
+    """A problem of the surveyed cluster with what the policy counts, and within its limits.
+
+    Args:
+        share: what kept nodes use of the limits, where it is known already.
+    """
+    policy = survey.policy
+    problem = price_extras(problem, policy.churn.usd_per_node_hour)
+    share = share or _kept_share(survey)
+    return cap_problem(problem, policy, share, survey.in_place, safety)
+
+
+def _kept_share(survey: Survey) -> KeptShare:
+    instances = {offer.instance.name: offer.instance for offer in survey.catalog.offers}
+    return kept_share(survey.fates, survey.policy, survey.fixed_usd_per_hour, instances)
 
 
 def survey(snapshot: Snapshot, catalog: Catalog, policy: Policy) -> Survey:

@@ -5,7 +5,7 @@ value and spread over the offers as a mask. All masks have shape (offers,).
 """
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 from nodemix.optimizer.catalog.labels import (
@@ -43,6 +43,7 @@ class OfferIndex:
     def _mask(self, is_true: Callable[[Offer], bool]) -> BoolArray:
         return np.array([is_true(offer) for offer in self.offers], dtype=np.bool_)
 
+    @cached_property
     def zones(self) -> tuple[str, ...]:
         """Zones of the offers, sorted."""
         return tuple(sorted({offer.zone for offer in self.offers}))

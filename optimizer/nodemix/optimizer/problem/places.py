@@ -37,7 +37,7 @@ class Places:
 
     def zones_of(self, mask: BoolArray) -> tuple[str, ...]:
         """Zones with an offer in ``mask``, sorted."""
-        return tuple(z for z in self.index.zones() if (mask & self.index.in_zone(z)).any())
+        return tuple(z for z in self.index.zones if (mask & self.index.in_zone(z)).any())
 
 
 def dimensions_of(requests: Iterable[Resources]) -> tuple[str, ...]:

@@ -5,19 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from nodemix.optimizer.catalog.labels import HOSTNAME_LABEL, REGION_LABEL, ZONE_LABEL
 from nodemix.optimizer.snapshot import PodTemplate
 
-_ZONE_KEYS = frozenset({ZONE_LABEL, "failure-domain.beta.kubernetes.io/zone"})
-_MODELLED_KEYS = _ZONE_KEYS | {HOSTNAME_LABEL, REGION_LABEL}
+ZONE_KEYS = frozenset({ZONE_LABEL, "failure-domain.beta.kubernetes.io/zone"})
+_MODELLED_KEYS = ZONE_KEYS | {HOSTNAME_LABEL, REGION_LABEL}
 
 
 def spreads_over_zones(template: PodTemplate) -> bool:
     """Whether the scheduler refuses an uneven spread over zones."""
-    return any(spread.topology_key in _ZONE_KEYS for spread in template.spreads)
+    return any(spread.topology_key in ZONE_KEYS for spread in template.spreads)
 
 
 def max_skew_over_zones(templates: Iterable[PodTemplate]) -> int:
     """The smallest skew over zones that any template asks for; 1 where none does."""
     spreads = (spread for template in templates for spread in template.spreads)
-    return min((s.max_skew for s in spreads if s.topology_key in _ZONE_KEYS), default=1)
+    return min((s.max_skew for s in spreads if s.topology_key in ZONE_KEYS), default=1)
 
 
 def max_per_node(template: PodTemplate) -> int | None:
