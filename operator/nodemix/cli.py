@@ -168,7 +168,7 @@ def plan(
     kubeconfig: KubeconfigFile = None,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Time for the search; the policy's without it, else 6."),
+        typer.Option(min=0.1, help="Time for the search; the policy's without it, else 5."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of every random draw.")] = 0,
     output: Annotated[

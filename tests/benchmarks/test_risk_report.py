@@ -64,6 +64,18 @@ def test_a_closed_loop_is_kept_without_its_single_pools() -> None:
     )
 
 
+def test_rivals_are_shown_with_what_is_saved_against_them() -> None:
+    score = {"policy": "static", "usd": 1234.5, "share_short": AMOUNT}
+    rival = {"score": score, "saving": AMOUNT, "note": "for the peak", "misses_less": True}
+    ours = {"share_short": {"value": 0.001, "low": 0.0, "high": 0.002}}
+    scene = {"pods_at_start": 7, "rivals": {"nodemix": ours, "rivals": [rival]}}
+
+    part = risk_report.risk_part({"closed_loop": {"dlrm": scene}})
+
+    line = "| dlrm | static | for the peak | 1,234 | 50.0 % [40.0 %, 60.0 %] | 50.000 % | 0.100 % |"
+    assert line in part
+
+
 def test_what_is_given_is_committed_and_the_rest_stays(tmp_path: Path) -> None:
     results = tmp_path / "risk.json"
     given = tmp_path / "decision.json"

@@ -48,6 +48,7 @@ class Risk:
         joint_shortfall_probability: share of scenarios in which some pod finds no place.
         cvar: mean share of demand without a place in the worst ``1 - alpha`` of the scenarios.
         demand_cvar: the same while every node stays; what spot adds to it is the difference.
+        cvar_error_of_paths: standard error of ``cvar`` because there are few paths of demand.
         worst_pool_loss: largest of the pools' ``loss_if_reclaimed``.
         mean_loss: mean share of demand without a place, over all scenarios.
         interruption_usd_per_hour: expected cost of losing spot nodes, over ``pools``.
@@ -72,6 +73,7 @@ class Risk:
     cvar: float = 0.0
     cvar_standard_error: float = 0.0
     demand_cvar: float = 0.0
+    cvar_error_of_paths: float = 0.0
     alpha: float = 0.95
     worst_pool_loss: float = 0.0
     mean_loss: float = 0.0

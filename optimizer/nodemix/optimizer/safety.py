@@ -83,7 +83,8 @@ def as_chosen_by(risk: Risk) -> Risk:
 
     What is chosen among several because its tail looks light is likely to have been lucky.
     """
-    return replace(risk, cvar=risk.cvar + risk.cvar_standard_error)
+    error = max(risk.cvar_standard_error, risk.cvar_error_of_paths)
+    return replace(risk, cvar=risk.cvar + error)
 
 
 def safer(

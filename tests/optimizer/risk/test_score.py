@@ -117,6 +117,20 @@ def test_the_error_of_a_tail_is_that_of_its_losses_and_of_where_it_begins() -> N
     assert found.cvar_standard_error == pytest.approx(expected)
 
 
+def test_few_paths_leave_the_tail_less_certain_than_many_scenarios_say() -> None:
+    """On one of twenty paths demand doubles, and half of it lacks; on none of them it may as well.
+
+    The tail is that path: its influence is 0.5 / 0.05 - 0.5 = 9.5 on its scenarios and -0.5 on all
+    others, summed over paths of five scenarios each.
+    """
+    found = risk(TWO_POOLS, outlook(pods=[24, *[12] * 19]))
+
+    spread = (5 * 0.5 / 0.05 - 5 * 0.5) ** 2 + 19 * (5 * -0.5) ** 2
+    assert found.cvar == pytest.approx(0.5)
+    assert found.cvar_error_of_paths == pytest.approx((20 / 19 * spread) ** 0.5 / 100)
+    assert risk(TWO_POOLS, outlook((NONE, ALL), (ALL, ALL))).cvar_error_of_paths == 0.0
+
+
 def test_later_nodes_cost_the_mean_loss_on_demand_and_lacking_them_so_much_more() -> None:
     """A on demand costs 0.3; B is not sold on demand and counts 0.2."""
     found = risk(TWO_POOLS, outlook((NONE, ALL), (ALL, ALL)))

@@ -61,6 +61,7 @@ def plan_risk(
         cvar=float(tail.mean()),
         cvar_standard_error=_cvar_error(losses, tail),
         demand_cvar=float(_tail(calm[0]).mean()),
+        cvar_error_of_paths=_cvar_error_of_paths(losses, tail, len(needed)),
         alpha=ALPHA,
         worst_pool_loss=max((pool.loss_if_reclaimed for pool in pools), default=0.0),
         mean_loss=float(losses.mean()),
@@ -116,6 +117,25 @@ def _cvar_error(losses: FloatArray, tail: FloatArray) -> float:
     count, mean, edge = len(tail), tail.mean(), tail.min()
     variance = tail.var() + (1.0 - count / len(losses)) * (mean - edge) ** 2
     return float(np.sqrt(variance / count))
+
+
+def _cvar_error_of_paths(losses: FloatArray, tail: FloatArray, paths: int) -> float:
+    """Likewise if it is the paths of demand that are few, each in many of the scenarios.
+
+    The influence of each scenario on the tail's mean, summed over those of a path. The tail begins
+    above the next smaller loss: a single path may be all of it, and there might have been none.
+
+    Args:
+        paths: scenario ``i`` has path ``i`` modulo it.
+    """
+    if paths < 2:
+        return 0.0
+    share, mean = len(tail) / len(losses), tail.mean()
+    edge = np.sort(losses)[::-1][min(len(tail), len(losses) - 1)]
+    influence = edge + np.maximum(losses - edge, 0.0) / share - mean
+    of_paths = np.bincount(np.arange(len(losses)) % paths, weights=influence)
+    variance = paths / (paths - 1) * (of_paths**2).sum() / len(losses) ** 2
+    return float(np.sqrt(variance))
 
 
 def _shares(groups: tuple[PlannedNodes, ...], offers: Offers) -> dict[str, float]:
