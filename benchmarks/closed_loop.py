@@ -14,7 +14,6 @@ so many seconds of CPU time, so that it does not matter what else the machine do
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,19 +22,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nodemix.forecasting.champion import SIMPLE, ForecastSettings
+from nodemix.forecasting.champion import COSTLY, SIMPLE, ForecastSettings
 from nodemix.forecasting.errors import ForecastError
 from nodemix.forecasting.memory import ForecastMemory, forecast_and_remember
 from nodemix.forecasting.types import DemandForecast, DemandHistory, Horizon
 from nodemix.operator.cluster.snapshot import read_snapshot_file
 from nodemix.optimizer.catalog.bundled import bundled_catalog
 from nodemix.optimizer.catalog.filters import apply_filter, or_default
+from nodemix.optimizer.catalog.labels import CAPACITY_TYPE_LABEL
 from nodemix.optimizer.catalog.types import Catalog, PoolKey
 from nodemix.optimizer.policy import Policy, SpotRules
 from nodemix.optimizer.problem.types import FloatArray
 from nodemix.optimizer.resources import Resources
 from nodemix.optimizer.risk.beliefs import Beliefs
-from nodemix.optimizer.snapshot import CapacityType, Pod, PodTemplate, Snapshot, WorkloadKey
+from nodemix.optimizer.snapshot import (
+    CapacityType,
+    Pod,
+    PodTemplate,
+    Selector,
+    Snapshot,
+    WorkloadKey,
+)
 from nodemix.simulator.backtest import Question, backtest
 from nodemix.simulator.clock import Span
 from nodemix.simulator.market import Market, Reclaim, drawn_reclaims
@@ -45,6 +52,7 @@ from nodemix.simulator.score import Blocks, saving_against, scored
 from nodemix.simulator.workload import PODS, workloads_of
 
 from benchmarks.hazard import Campaign, load_campaigns, lost_at
+from benchmarks.json_files import write_json
 from benchmarks.optimizer import default_data
 from benchmarks.traces import read_trace
 
@@ -84,13 +92,29 @@ class Champion:
 
 
 def fisher(data: Path) -> tuple[Snapshot, DemandHistory]:
-    """Ten containers of a service with a daily season, as pods with the shapes of snapshot d1."""
+    """Ten containers of a service with a daily season, as pods with the shapes of snapshot d1.
+
+    Four of these may not run on spot; they are a third of the bill.
+    """
     trace = read_trace(data / "traces" / "fisher_10min.parquet").history
     busy = trace.values[:, trace.indicators.index("cpu.busy")]
     recorded = data / "snapshots" / "karpenter_d1_micro100-one.yaml.gz"
     found = {pod.workload: pod.template for pod in read_snapshot_file(recorded, 0.0).pods}
     templates = [found[key] for key in sorted(found)]
     return _cluster(trace, np.ceil(busy / FISHER_BUSY), templates)
+
+
+def fisher_on_spot(data: Path) -> tuple[Snapshot, DemandHistory]:
+    """The same, and every pod may run on spot."""
+    snapshot, history = fisher(data)
+    freed = (replace(pod, template=_freed(pod.template)) for pod in snapshot.pods)
+    return replace(snapshot, pods=tuple(freed)), history
+
+
+def _freed(template: PodTemplate) -> PodTemplate:
+    rules = template.required_labels.requirements
+    others = tuple(rule for rule in rules if rule.key != CAPACITY_TYPE_LABEL)
+    return replace(template, required_labels=Selector(others))
 
 
 def dlrm(data: Path) -> tuple[Snapshot, DemandHistory]:
@@ -130,7 +154,7 @@ def _cluster(
     return Snapshot(0.0, pods=tuple(running)), history
 
 
-SCENES = {"fisher": fisher, "dlrm": dlrm}
+SCENES = {"fisher": fisher, "fisher-on-spot": fisher_on_spot, "dlrm": dlrm}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -372,19 +396,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="+", choices=parts, default=["pools", "spot"])
     parser.add_argument("--days", type=float, default=2.0, help="replayed, the newest ones")
     parser.add_argument("--every", type=float, default=1800.0, help="seconds between decisions")
-    parser.add_argument("--seconds", type=float, default=1.0, help="CPU time for a search")
+    parser.add_argument(
+        "--seconds", type=float, default=Policy().search_s, help="CPU time for a search"
+    )
     parser.add_argument("--times", type=int, default=6, help="plans whose pools are taken back")
-    parser.add_argument("--models", nargs="+", default=list(SIMPLE), help="of the forecaster")
+    parser.add_argument("--models", nargs="+", default=[*SIMPLE, *COSTLY], help="of the forecaster")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=None, help="file for the JSON")
     options = parser.parse_args(arguments)
     kept = {key: value for key, value in vars(options).items() if key not in ("data", "out")}
     found = {"options": kept, "scenes": {name: measure(name, options) for name in options.scene}}
-    text = json.dumps(found, indent=1)
-    if options.out is None:
-        print(text)
-    else:
-        options.out.write_text(text + "\n", encoding="utf-8")
+    write_json(found, options.out)
     return 0
 
 
