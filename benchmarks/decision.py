@@ -46,7 +46,7 @@ from nodemix.optimizer.warming import warm_up  # noqa: E402
 from benchmarks.json_files import write_json  # noqa: E402
 from benchmarks.optimizer import default_data  # noqa: E402
 
-SEARCH_S = {100: 2.0, 1_000: 6.0}
+SEARCH_S = {100: 2.0, 1_000: 5.0}
 """Time of the search for clusters of up to so many nodes; what a decision takes on top shows."""
 PODS_PER_NODE = 15
 FRESH_SCENARIOS, FRESH_DRAWS = 20_000, 2_000
