@@ -16,8 +16,8 @@ from tests.plan_checker import Market, check_plan
 pytestmark = pytest.mark.slow
 
 LONGEST_S = 25.0
-"""From the command to its plan: 12 to 13 s by the clock on an idle machine, 18 CPU seconds on a busy
-one; the search, the longest part, keeps to its own time."""
+"""From the command to its plan: 12 to 13 s by the clock on an idle machine, 18 CPU seconds on a
+busy one; the search, the longest part, keeps to its own time."""
 
 KARPENTER_USD_PER_HOUR = {
     "karpenter_d1_micro100-one": 9.5204,
