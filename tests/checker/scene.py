@@ -55,6 +55,10 @@ def in_zone(zone: str) -> Json:
     return {REQUIRED: {"nodeSelectorTerms": [term]}}
 
 
+FREE_CHANGES: Json = {"objective": {"churn": {"nodeChangeUsd": 0}}}
+"""A policy to which a change costs nothing, as to the plans here."""
+
+
 def make_pods(app: str, cpu: str, memory: str, *nodes: str | None, **spec: Any) -> list[Json]:
     """A pod of Deployment ``app`` on each of ``nodes``; None waits."""
     gpus = {"nvidia.com/gpu": "1"} if app == "train" else {}

@@ -11,6 +11,7 @@ from tests.checker.scene import (
     CACHE,
     CART,
     DB,
+    FREE_CHANGES,
     GIANT,
     STUCK,
     TINY,
@@ -100,7 +101,7 @@ def test_each_kind_of_fault_is_found(market: Market, fault: str) -> None:
 
     corrupt(document)
 
-    complaints = check_plan(document, make_objects(), market)
+    complaints = check_plan(document, make_objects(), market, spec=FREE_CHANGES)
     assert any(words in complaint for complaint in complaints), complaints
 
 
@@ -117,7 +118,10 @@ def test_a_waiting_pod_may_join_a_node_of_today_only_where_it_fits(
     )
 
     complaints = check_plan(
-        document, [*make_objects(), *make_pods("late", "500m", "128Mi", None)], market
+        document,
+        [*make_objects(), *make_pods("late", "500m", "128Mi", None)],
+        market,
+        spec=FREE_CHANGES,
     )
 
     assert [words in complaint for complaint in complaints] == ([True] if words else [])
@@ -127,7 +131,7 @@ def test_a_node_of_today_may_not_lose_its_pods_to_another(market: Market) -> Non
     document = make_unchanged()
     move(DB, 1, 0)(document)
 
-    complaints = check_plan(document, make_objects(), market)
+    complaints = check_plan(document, make_objects(), market, spec=FREE_CHANGES)
 
     assert any("old-2: keeps 1 pods" in complaint for complaint in complaints)
 
@@ -137,7 +141,7 @@ def test_headroom_that_fits_and_is_announced_is_right(market: Market) -> None:
     document["nodes"][0]["headroom"] = {WEB: 1}
     document["demand"][0]["pods_planned"] = 4
 
-    assert check_plan(document, make_objects(), market) == []
+    assert check_plan(document, make_objects(), market, spec=FREE_CHANGES) == []
 
 
 def test_only_the_pods_of_the_given_namespaces_need_a_place(market: Market) -> None:
@@ -145,6 +149,6 @@ def test_only_the_pods_of_the_given_namespaces_need_a_place(market: Market) -> N
     objects = [*make_objects(), other]
     document = make_document()
 
-    assert check_plan(document, objects, market) != []
+    assert check_plan(document, objects, market, spec=FREE_CHANGES) != []
     document["nodes"][4]["pods"]["other/Pod/x"] = 1
-    assert check_plan(document, objects, market, namespaces=["default"]) == []
+    assert check_plan(document, objects, market, ["default"], spec=FREE_CHANGES) == []

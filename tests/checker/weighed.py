@@ -11,6 +11,7 @@ from tests.checker.scene import (
     CACHE,
     CART,
     DB,
+    FREE_CHANGES,
     GPU,
     TINY,
     TRAIN,
@@ -42,7 +43,7 @@ class Case:
     """A plan, and the policy it was made for."""
 
     document: Json
-    spec: Json = field(default_factory=dict)
+    spec: Json = field(default_factory=lambda: FREE_CHANGES)
 
 
 def make_pool_risk(place: str, shocks: float, loss: float) -> Json:
@@ -228,7 +229,7 @@ def committed() -> Case:
             make_commitment("paid", "g4dn.xlarge/us-east-1b/on-demand", 0.3, now=0, then=0),
         ],
     }
-    return Case(document, spec)
+    return Case(document, FREE_CHANGES | spec)
 
 
 def make_commitment(name: str, pool: str, usd: float, *, now: int, then: int) -> Json:

@@ -16,11 +16,15 @@ USD = 1e-4
 
 Json = dict[str, Any]
 
+FREE_CHANGES: Json = {"objective": {"churn": {"nodeChangeUsd": 0}}}
+"""A NodeMixPlan does not say what changes cost."""
+
 
 def complaints(scene: Scene, plan: Json, market: Market) -> list[str]:
     """What is wrong with a plan for the scene as it is now; nothing if it is right."""
     objects = scene.cluster.get(KINDS, "-A")["items"]
-    return check_plan(to_document(plan["spec"]), objects, market, [scene.namespace], USD)
+    document = to_document(plan["spec"])
+    return check_plan(document, objects, market, [scene.namespace], USD, FREE_CHANGES)
 
 
 def to_document(spec: Json) -> Json:
