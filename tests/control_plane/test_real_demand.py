@@ -149,14 +149,18 @@ def test_dashboard_query_is_answered_with_data(traced: Traced, promql: str) -> N
 
 
 def test_every_alert_rule_is_answered(traced: Traced, repository: Path) -> None:
-    """Prometheus would not have started with a rule that it does not understand."""
+    """Prometheus would not have started with a rule that it does not understand.
+
+    What has to last for longer than this cluster does (a gap that a short search leaves, a risk
+    that the next plan may keep) may be true at one moment, and is no alert yet.
+    """
     shipped = yaml.safe_load((repository / "manifests/prometheus/rules.yaml").read_text())
 
-    firing = {
-        rule["alert"]
+    true_now = {
+        rule["alert"]: rule["for"]
         for group in shipped["spec"]["groups"]
         for rule in group["rules"]
         if traced.prometheus.query(rule["expr"])
     }
 
-    assert firing <= {"NodeMixNoDecisions"}  # an hour has not passed since the first one
+    assert [alert for alert, lasting in true_now.items() if lasting in ("2m", "5m")] == []
