@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from tests.checker.scene import FREE_CHANGES
 from tests.control_plane.scene import Scene
 from tests.plan_checker import Market, check_plan
 
@@ -16,14 +17,11 @@ USD = 1e-4
 
 Json = dict[str, Any]
 
-FREE_CHANGES: Json = {"objective": {"churn": {"nodeChangeUsd": 0}}}
-"""A NodeMixPlan does not say what changes cost."""
-
 
 def complaints(scene: Scene, plan: Json, market: Market) -> list[str]:
     """What is wrong with a plan for the scene as it is now; nothing if it is right."""
     objects = scene.cluster.get(KINDS, "-A")["items"]
-    document = to_document(plan["spec"])
+    document = to_document(plan["spec"])  # which does not say what changes cost
     return check_plan(document, objects, market, [scene.namespace], USD, FREE_CHANGES)
 
 
